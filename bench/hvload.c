@@ -1,0 +1,149 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvload.c
+ *	  Program: vectors into a table (id bigint primary key, embedding real[]).
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  bench/hvload.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hvclient.h"
+#include "hvsource.h"
+#include "hvtool.h"
+#include "hvwire.h"
+
+static const char usage[] =
+"Usage: hvload --base SOURCE --table NAME [option ...]\n"
+"Makes the table NAME (id bigint PRIMARY KEY, embedding real[]) anew and fills it;\n"
+"ids are row numbers, from 0.\n"
+"\n"
+"  --base SOURCE     the vectors\n"
+"  --table NAME\n"
+"  --storage NAME    of the vectors: default, plain, external (default \"default\")\n"
+"  --conninfo STR    where the server is (default: as the environment says)\n"
+"\n"
+"SOURCE is a file (.fbin, .f16bin, .u8bin, each also .gz) or model:ROWS:DIM:SEED.\n";
+
+static void
+send_copy(void *target, const void *bytes, size_t size)
+{
+	PGconn	   *conn = target;
+
+	if (PQputCopyData(conn, bytes, (int) size) != 1)
+		HvDie("%s", PQerrorMessage(conn));
+}
+
+static void
+copy_rows(PGconn *conn, const HvSource *base, const char *table, const char *label)
+{
+	char	   *sql;
+	PGresult   *result;
+
+	/* made in this transaction, so FREEZE may write the rows as visible to all */
+	if (asprintf(&sql, "COPY %s FROM STDIN (FORMAT binary, FREEZE)", table) < 0)
+		HvDie("out of memory");
+	result = PQexec(conn, sql);
+	HvCheckResult(conn, result, PGRES_COPY_IN);
+	PQclear(result);
+	free(sql);
+	HvWireCopy(base, send_copy, conn, label);
+	if (PQputCopyEnd(conn, NULL) != 1)
+		HvDie("%s", PQerrorMessage(conn));
+	while ((result = PQgetResult(conn)) != NULL)
+	{
+		HvCheckResult(conn, result, PGRES_COMMAND_OK);
+		PQclear(result);
+	}
+}
+
+static void
+load(PGconn *conn, const HvSource *base, const char *name, const char *storage)
+{
+	char	   *table = PQescapeIdentifier(conn, name, strlen(name));
+	double		started = HvNow();
+
+	if (table == NULL)
+		HvDie("%s", PQerrorMessage(conn));
+	HvExec(conn, "BEGIN");
+	HvExec(conn, "DROP TABLE IF EXISTS %s", table);
+	HvExec(conn, "CREATE TABLE %s (id bigint NOT NULL, embedding real[] NOT NULL)", table);
+	if (strcmp(storage, "default") != 0)
+		HvExec(conn, "ALTER TABLE %s ALTER COLUMN embedding SET STORAGE %s", table, storage);
+
+	/* element statistics of vectors serve nobody and take longer than the load */
+	HvExec(conn, "ALTER TABLE %s ALTER COLUMN embedding SET STATISTICS 0", table);
+	copy_rows(conn, base, table, name);
+	HvExec(conn, "ALTER TABLE %s ADD PRIMARY KEY (id)", table);
+	HvExec(conn, "COMMIT");
+	HvExec(conn, "VACUUM (ANALYZE) %s", table);
+	fprintf(stderr, "%s: %lld rows of %d dimensions, storage %s, table %.1f MB, loaded in %.1f s\n",
+			name, (long long) base->n, base->dim, storage,
+			HvQueryNumber(conn, "SELECT pg_table_size('%s')", table) / (1024.0 * 1024.0),
+			HvNow() - started);
+	PQfreemem(table);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"base", required_argument, NULL, 'b'},
+		{"table", required_argument, NULL, 't'},
+		{"storage", required_argument, NULL, 's'},
+		{"conninfo", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}
+	};
+	const char *base = NULL;
+	const char *table = NULL;
+	const char *storage = "default";
+	const char *conninfo = "";
+	PGconn	   *conn;
+	int			c;
+
+	HvToolName = "hvload";
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+	{
+		switch (c)
+		{
+			case 'b':
+				base = optarg;
+				break;
+			case 't':
+				table = optarg;
+				break;
+			case 's':
+				storage = optarg;
+				break;
+			case 'c':
+				conninfo = optarg;
+				break;
+			case 'h':
+				fputs(usage, stdout);
+				return 0;
+			default:
+				return 2;
+		}
+	}
+	if (base == NULL || table == NULL || optind != argc)
+	{
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (strcmp(storage, "default") != 0 && strcmp(storage, "plain") != 0 &&
+		strcmp(storage, "external") != 0)
+		HvDie("--storage must be default, plain or external, not \"%s\"", storage);
+
+	conn = HvConnect(conninfo);
+	load(conn, HvSourceOpen(base, HV_STREAM_BASE, NULL), table, storage);
+	PQfinish(conn);
+	return 0;
+}

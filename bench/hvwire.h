@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvwire.h
+ *	  PostgreSQL's binary forms of what the programs send: real[] parameters,
+ *	  and COPY BINARY streams of rows (id int8, embedding real[]).
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  bench/hvwire.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVWIRE_H
+#define HVWIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hvsource.h"
+
+/* type numbers of the catalog, fixed for all time */
+#define HV_TYPE_INT8		20
+#define HV_TYPE_REAL		700
+#define HV_TYPE_REAL_ARRAY	1021
+
+/* bytes of an array of n values */
+extern size_t HvWireArraySize(int n);
+
+/* Writes the array at out; returns the byte behind it. */
+extern uint8_t *HvWireArray(const float *values, int n, uint8_t *out);
+
+/* an int8 as results bring it */
+extern int64_t HvWireReadInt8(const char *bytes);
+
+/* takes bytes of a stream, in order; ends the program where it cannot */
+typedef void (*HvSink) (void *target, const void *bytes, size_t size);
+
+/*
+ * A whole COPY BINARY stream: all rows of the source, ids from 0.  label, if not
+ * NULL, makes it tell stderr every few seconds how far it is.
+ */
+extern void HvWireCopy(const HvSource *source, HvSink sink, void *target, const char *label);
+
+#endif							/* HVWIRE_H */

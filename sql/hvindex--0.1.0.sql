@@ -1,0 +1,212 @@
+/* sql/hvindex--0.1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION hvindex" to load this file. \quit
+
+--
+-- Distances between vectors of real[]
+--
+-- COST: at 1,024 dimensions a call took 0.9 us with the vector stored in place
+-- and 3 us with it in the TOAST table, 0.25 us at 128 dimensions, where one
+-- cpu_operator_cost (a fifth of the price of reading a row of integers) was
+-- about 7 ns.
+--
+
+CREATE FUNCTION l2_distance(pg_catalog.float4[], pg_catalog.float4[])
+RETURNS pg_catalog.float8
+AS 'MODULE_PATHNAME', 'hv_real_l2_distance'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION l2_distance(pg_catalog.float4[], pg_catalog.float4[])
+IS 'Euclidean distance of two vectors';
+
+CREATE FUNCTION inner_product(pg_catalog.float4[], pg_catalog.float4[])
+RETURNS pg_catalog.float8
+AS 'MODULE_PATHNAME', 'hv_real_inner_product'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION inner_product(pg_catalog.float4[], pg_catalog.float4[])
+IS 'inner product of two vectors';
+
+CREATE FUNCTION negative_inner_product(pg_catalog.float4[], pg_catalog.float4[])
+RETURNS pg_catalog.float8
+AS 'MODULE_PATHNAME', 'hv_real_negative_inner_product'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION negative_inner_product(pg_catalog.float4[], pg_catalog.float4[])
+IS 'inner product of two vectors times -1: the nearer, the smaller';
+
+CREATE FUNCTION cosine_distance(pg_catalog.float4[], pg_catalog.float4[])
+RETURNS pg_catalog.float8
+AS 'MODULE_PATHNAME', 'hv_real_cosine_distance'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+
+COMMENT ON FUNCTION cosine_distance(pg_catalog.float4[], pg_catalog.float4[])
+IS '1 minus the cosine of the angle between two vectors, NaN for a zero vector';
+
+CREATE OPERATOR <-> (
+	FUNCTION = l2_distance,
+	LEFTARG = pg_catalog.float4[], RIGHTARG = pg_catalog.float4[],
+	COMMUTATOR = <->
+);
+
+COMMENT ON OPERATOR <-> (pg_catalog.float4[], pg_catalog.float4[])
+IS 'Euclidean distance';
+
+CREATE OPERATOR <#> (
+	FUNCTION = negative_inner_product,
+	LEFTARG = pg_catalog.float4[], RIGHTARG = pg_catalog.float4[],
+	COMMUTATOR = <#>
+);
+
+COMMENT ON OPERATOR <#> (pg_catalog.float4[], pg_catalog.float4[])
+IS 'negative inner product';
+
+CREATE OPERATOR <=> (
+	FUNCTION = cosine_distance,
+	LEFTARG = pg_catalog.float4[], RIGHTARG = pg_catalog.float4[],
+	COMMUTATOR = <=>
+);
+
+COMMENT ON OPERATOR <=> (pg_catalog.float4[], pg_catalog.float4[])
+IS 'cosine distance';
+
+--
+-- The access method
+--
+
+CREATE FUNCTION hvtree_handler(pg_catalog.internal)
+RETURNS pg_catalog.index_am_handler
+AS 'MODULE_PATHNAME'
+LANGUAGE C;
+
+COMMENT ON FUNCTION hvtree_handler(pg_catalog.internal)
+IS 'hvtree index access method handler';
+
+CREATE ACCESS METHOD hvtree TYPE INDEX HANDLER hvtree_handler;
+
+COMMENT ON ACCESS METHOD hvtree
+IS 'hierarchical k-means tree of binary codes, for nearest neighbours of vectors';
+
+--
+-- Support functions 1: type and metric of an operator class
+--
+
+CREATE FUNCTION hvtree_real_l2_support(pg_catalog.internal)
+RETURNS pg_catalog.internal
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION hvtree_real_l2_support(pg_catalog.internal)
+IS 'hvtree support for Euclidean distance on real[]';
+
+CREATE FUNCTION hvtree_real_ip_support(pg_catalog.internal)
+RETURNS pg_catalog.internal
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION hvtree_real_ip_support(pg_catalog.internal)
+IS 'hvtree support for negative inner product on real[]';
+
+CREATE FUNCTION hvtree_real_cosine_support(pg_catalog.internal)
+RETURNS pg_catalog.internal
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION hvtree_real_cosine_support(pg_catalog.internal)
+IS 'hvtree support for cosine distance on real[]';
+
+--
+-- Operator classes
+--
+
+CREATE OPERATOR CLASS real_l2_ops
+DEFAULT FOR TYPE pg_catalog.float4[] USING hvtree AS
+	OPERATOR 1 <-> (pg_catalog.float4[], pg_catalog.float4[])
+		FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 hvtree_real_l2_support(pg_catalog.internal);
+
+COMMENT ON OPERATOR CLASS real_l2_ops USING hvtree
+IS 'real[] by Euclidean distance';
+COMMENT ON OPERATOR FAMILY real_l2_ops USING hvtree
+IS 'real[] by Euclidean distance';
+
+CREATE OPERATOR CLASS real_ip_ops
+FOR TYPE pg_catalog.float4[] USING hvtree AS
+	OPERATOR 1 <#> (pg_catalog.float4[], pg_catalog.float4[])
+		FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 hvtree_real_ip_support(pg_catalog.internal);
+
+COMMENT ON OPERATOR CLASS real_ip_ops USING hvtree
+IS 'real[] by inner product, largest first';
+COMMENT ON OPERATOR FAMILY real_ip_ops USING hvtree
+IS 'real[] by inner product, largest first';
+
+CREATE OPERATOR CLASS real_cosine_ops
+FOR TYPE pg_catalog.float4[] USING hvtree AS
+	OPERATOR 1 <=> (pg_catalog.float4[], pg_catalog.float4[])
+		FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 hvtree_real_cosine_support(pg_catalog.internal);
+
+COMMENT ON OPERATOR CLASS real_cosine_ops USING hvtree
+IS 'real[] by cosine distance';
+COMMENT ON OPERATOR FAMILY real_cosine_ops USING hvtree
+IS 'real[] by cosine distance';
+
+--
+-- Looking into an index
+--
+
+CREATE FUNCTION hvtree_stats(
+	index pg_catalog.regclass,
+	OUT format_version pg_catalog.int4,
+	OUT metric pg_catalog.text,
+	OUT dimensions pg_catalog.int4,
+	OUT code_bits pg_catalog.int4,
+	OUT height pg_catalog.int4,
+	OUT rows pg_catalog.int8,
+	OUT tuples pg_catalog.int8,
+	OUT dead_tuples pg_catalog.int8,
+	OUT spill_factor pg_catalog.float8,
+	OUT level_pages pg_catalog.int8[],
+	OUT level_tuples pg_catalog.int8[],
+	OUT level_fill pg_catalog.float8[],
+	OUT centroid_pages pg_catalog.int8,
+	OUT free_pages pg_catalog.int8,
+	OUT index_bytes pg_catalog.int8,
+	OUT bytes_per_row pg_catalog.float8)
+RETURNS pg_catalog.record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hvtree_stats(pg_catalog.regclass)
+IS 'shape and sizes of an hvtree index, read from its pages';
+
+CREATE FUNCTION hvtree_check(index pg_catalog.regclass)
+RETURNS pg_catalog.int8
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hvtree_check(pg_catalog.regclass)
+IS 'checks every page of an hvtree index, an error names what is broken; returns the pages checked';
+
+CREATE FUNCTION hvtree_last_scan(
+	OUT index pg_catalog.regclass,
+	OUT level_pages pg_catalog.int4[],
+	OUT level_tuples pg_catalog.int4[],
+	OUT codes_scored pg_catalog.int8,
+	OUT candidates pg_catalog.int8,
+	OUT heap_fetches pg_catalog.int8,
+	OUT rows_emitted pg_catalog.int8,
+	OUT buffers_hit pg_catalog.int8,
+	OUT buffers_read pg_catalog.int8,
+	OUT prepare_us pg_catalog.float8,
+	OUT tree_us pg_catalog.float8,
+	OUT leaves_us pg_catalog.float8,
+	OUT rerank_us pg_catalog.float8)
+RETURNS pg_catalog.record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hvtree_last_scan()
+IS 'what the last finished hvtree scan of this session did, level by level';

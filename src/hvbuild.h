@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvbuild.h
+ *	  Building an index from a table.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvbuild.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVBUILD_H
+#define HVBUILD_H
+
+#include "access/genam.h"
+#include "nodes/execnodes.h"
+
+#include "hvkmeans.h"
+#include "hvmeta.h"
+#include "hvoptions.h"
+#include "hvtype.h"
+
+/* what all parts of one build know */
+typedef struct HvBuild
+{
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *info;
+	const HvTypeInfo *type;
+	HvBuildOptions options;
+	HvMetaData	meta;
+	HvLayout	layout;
+	HvSpace		space;
+	Size		budget;			/* bytes of maintenance_work_mem */
+	double		estimated_rows;
+	MemoryContext context;		/* as long as the build */
+	MemoryContext row_context;	/* one row */
+} HvBuild;
+
+/* phases of pg_stat_progress_create_index; 1 is core's own */
+#define HV_PHASE_SURVEY		2
+#define HV_PHASE_SAMPLE		3
+#define HV_PHASE_CLUSTER	4
+#define HV_PHASE_ASSIGN		5
+#define HV_PHASE_SORT		6
+#define HV_PHASE_WRITE		7
+#define HV_PHASE_LOG		8
+
+extern IndexBuildResult *hvbuild(Relation heap, Relation index, IndexInfo *info);
+extern void hvbuildempty(Relation index);
+extern char *hvbuildphasename(int64 phase);
+
+#endif							/* HVBUILD_H */

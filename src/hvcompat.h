@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvcompat.h
+ *	  What differs between the major versions of PostgreSQL, 14 to 18.
+ *
+ * NOTES
+ *	  Every test of PG_VERSION_NUM stands in this file.  Where a name of the
+ *	  newest version can be given to an older one, it is; the rest gets a
+ *	  name of its own, Hv... for functions and HV_... for macros.
+ *
+ *	  Versions that lack a field of IndexAmRoutine or of a planner node are
+ *	  served by HV_SINCE_nn(statement): the statement is compiled from that
+ *	  version on.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvcompat.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVCOMPAT_H
+#define HVCOMPAT_H
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "commands/vacuum.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/tuplesort.h"
+
+#if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 190000
+#error "hvindex supports PostgreSQL 14 to 18"
+#endif
+
+#if PG_VERSION_NUM >= 150000
+#include "common/pg_prng.h"
+#endif
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define HV_SINCE_16(statement) statement
+#else
+#define HV_SINCE_16(statement)
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define HV_SINCE_17(statement) statement
+#else
+#define HV_SINCE_17(statement)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define HV_SINCE_18(statement) statement
+#else
+#define HV_SINCE_18(statement)
+#endif
+
+/* The module's magic block; 18 shows name and version in pg_get_loaded_modules(). */
+#if PG_VERSION_NUM >= 180000
+#define HV_MODULE_MAGIC(module, ver) PG_MODULE_MAGIC_EXT(.name = (module), .version = (ver))
+#else
+#define HV_MODULE_MAGIC(module, ver) PG_MODULE_MAGIC
+#endif
+
+/* 18 has one spelling only, and it stands before everything else. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* Settings under our prefix that nobody defined are reported (14) or refused. */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* tuplesort_begin_*: a flag for random access became a set of options. */
+#if PG_VERSION_NUM < 150000
+#define TUPLESORT_NONE false
+#endif
+
+/*
+ * HvCompatTuplesortGetDatum: the next of a sorted series of pass-by-value
+ * datums, false at the end.  16 lets the caller choose whether to copy.
+ */
+static inline bool
+HvCompatTuplesortGetDatum(Tuplesortstate *sort, Datum *value, bool *isnull)
+{
+#if PG_VERSION_NUM >= 160000
+	return tuplesort_getdatum(sort, true, false, value, isnull, NULL);
+#else
+	return tuplesort_getdatum(sort, true, value, isnull, NULL);
+#endif
+}
+
+/* vacuum_delay_point() learnt to tell VACUUM from ANALYZE. */
+#if PG_VERSION_NUM >= 180000
+#define HV_VACUUM_DELAY_POINT() vacuum_delay_point(false)
+#else
+#define HV_VACUUM_DELAY_POINT() vacuum_delay_point()
+#endif
+
+/*
+ * ExecutorRun_hook lost execute_once.  Declare a hook as
+ *		static void run_hook(HV_EXECUTOR_RUN_PARAMS);
+ * and pass its arguments on by next(HV_EXECUTOR_RUN_ARGS).
+ */
+#if PG_VERSION_NUM >= 180000
+#define HV_EXECUTOR_RUN_PARAMS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count
+#define HV_EXECUTOR_RUN_ARGS queryDesc, direction, count
+#else
+#define HV_EXECUTOR_RUN_PARAMS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count, bool execute_once
+#define HV_EXECUTOR_RUN_ARGS queryDesc, direction, count, execute_once
+#endif
+
+/* "snapshot too old", gone in 17, had to be tested for each page that is read. */
+#if PG_VERSION_NUM >= 170000
+#define HV_TEST_OLD_SNAPSHOT(snapshot, rel, page) ((void) 0)
+#else
+#define HV_TEST_OLD_SNAPSHOT(snapshot, rel, page) \
+	TestForOldSnapshot((snapshot), (rel), (page))
+#endif
+
+/* The heap that an index vacuum belongs to, NULL where the version does not tell. */
+#if PG_VERSION_NUM >= 160000
+#define HV_VACUUM_HEAP(info) ((info)->heaprel)
+#else
+#define HV_VACUUM_HEAP(info) ((Relation) NULL)
+#endif
+
+/*
+ * HvCompatRandom: 64 bits from the backend's generator.  For seeds; nothing
+ * that must be repeatable may call it.
+ */
+static inline uint64
+HvCompatRandom(void)
+{
+#if PG_VERSION_NUM >= 150000
+	return pg_prng_uint64(&pg_global_prng_state);
+#else
+	return ((uint64) random() << 42) ^ ((uint64) random() << 21) ^ (uint64) random();
+#endif
+}
+
+/* HvCompatCountScan: one more scan, in pg_stat_*_indexes and in EXPLAIN of 18. */
+static inline void
+HvCompatCountScan(IndexScanDesc scan)
+{
+	pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+	if (scan->instrument)
+		scan->instrument->nsearches++;
+#endif
+}
+
+/*
+ * HvCompatExtendRelation: a new zeroed page at the end of a fork, pinned and
+ * exclusively locked.  Takes and releases the extension lock.
+ */
+static inline Buffer
+HvCompatExtendRelation(Relation rel, ForkNumber fork)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExtendBufferedRel(BMR_REL(rel), fork, NULL, EB_LOCK_FIRST);
+#else
+	bool		lock = !RELATION_IS_LOCAL(rel);
+	Buffer		buffer;
+
+	if (lock)
+		LockRelationForExtension(rel, ExclusiveLock);
+	buffer = ReadBufferExtended(rel, fork, P_NEW, RBM_NORMAL, NULL);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	if (lock)
+		UnlockRelationForExtension(rel, ExclusiveLock);
+	return buffer;
+#endif
+}
+
+#endif							/* HVCOMPAT_H */

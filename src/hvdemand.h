@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvdemand.h
+ *	  Whether whoever runs a scan can stop it before its end.
+ *
+ * NOTES
+ *	  The executor does not tell an index scan its LIMIT, and most scans need
+ *	  not know: they go on as long as they are asked.  But one who is going to
+ *	  take every row gets all of them in exact order only if no row goes
+ *	  out before all have been seen, and reading everything first is then no
+ *	  waste.  So this is a question of yes or no, and "don't know" means no.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvdemand.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVDEMAND_H
+#define HVDEMAND_H
+
+#include "access/relscan.h"
+
+/* Begins to watch which queries run; once, from _PG_init. */
+extern void HvDemandInit(void);
+
+/* Will the query that runs this scan take all its rows? */
+extern bool HvDemandIsAll(IndexScanDesc scan);
+
+#endif							/* HVDEMAND_H */

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvgroup.h
+ *	  The rows that a build has assigned to one leaf, on their way to pages.
+ *
+ * NOTES
+ *	  A leaf of the cluster tree may have got more rows than a page holds: the
+ *	  sample was small for lack of memory, or rows crowd in one place.  Its
+ *	  rows are then clustered again, by their vectors in the heap, into as
+ *	  many pages as they need.  Very many (a million rows of one value) are
+ *	  dealt with a chunk at a time, so that memory and time stay bounded.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvgroup.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVGROUP_H
+#define HVGROUP_H
+
+#include "hvheap.h"
+#include "hvwriter.h"
+
+typedef struct HvGroup
+{
+	HvBuild    *build;
+	HvWriter   *writer;
+	HvHeap	   *heap;
+	const float *centroid;		/* of the leaf of the cluster tree, NULL = unknown */
+	int			tuple_size;		/* leaf entry, then code */
+	char	   *tuples;
+	int			count;
+	int			capacity;
+	uint64		seed;
+} HvGroup;
+
+/* Memory is taken from the current context. */
+extern void HvGroupInit(HvGroup *group, HvBuild *build, HvWriter *writer, HvHeap *heap);
+
+/* One more tuple; may write pages if there are very many. */
+extern void HvGroupAdd(HvGroup *group, const void *tuple);
+
+/* Writes the pages of the rows that were added and starts anew. */
+extern void HvGroupFlush(HvGroup *group);
+
+#endif							/* HVGROUP_H */

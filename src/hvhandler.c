@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvhandler.c
+ *	  The access method hvtree: what it can do, and who does it.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvhandler.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "commands/vacuum.h"
+#include "fmgr.h"
+
+#include "hvbuild.h"
+#include "hvcompat.h"
+#include "hvcost.h"
+#include "hvdemand.h"
+#include "hvinsert.h"
+#include "hvkernel.h"
+#include "hvoptions.h"
+#include "hvscan.h"
+#include "hvtype.h"
+#include "hvvacuum.h"
+#include "hvvalidate.h"
+
+HV_MODULE_MAGIC("hvindex", "0.1.0");
+
+PG_FUNCTION_INFO_V1(hvtree_handler);
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	HvKernelsInit();
+	HvOptionsDefine();
+	HvDemandInit();
+}
+
+/*
+ * What is not named here is false, NULL or InvalidOid: no uniqueness, no
+ * search conditions, no NULLs, one column, no index-only, bitmap, backward or
+ * parallel scans.
+ */
+Datum
+hvtree_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *am = makeNode(IndexAmRoutine);
+
+	am->amstrategies = HV_NSTRATEGIES;
+	am->amsupport = HV_NSUPPORT;
+	am->amcanorderbyop = true;
+	am->amoptionalkey = true;	/* scans with ORDER BY alone */
+
+	/* a bulk delete reads the whole index: worth a worker of its own */
+	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+
+	am->ambuild = hvbuild;
+	am->ambuildempty = hvbuildempty;
+	am->ambuildphasename = hvbuildphasename;
+	am->aminsert = hvinsert;
+	am->ambulkdelete = hvbulkdelete;
+	am->amvacuumcleanup = hvvacuumcleanup;
+
+	am->ambeginscan = hvbeginscan;
+	am->amrescan = hvrescan;
+	am->amgettuple = hvgettuple;
+	am->amendscan = hvendscan;
+
+	am->amcostestimate = hvcostestimate;
+	HV_SINCE_18(am->amgettreeheight = hvtreeheight);
+	am->amoptions = hvoptions;
+	am->amproperty = hvproperty;
+	am->amvalidate = hvvalidate;
+	am->amadjustmembers = hvadjustmembers;
+
+	PG_RETURN_POINTER(am);
+}

@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvheap.c
+ *	  The vectors of table rows, by row pointer.
+ *
+ * NOTES
+ *	  Rows are fetched through the table access method, which follows HOT
+ *	  chains, keeps its pin from row to row of one page, and applies the
+ *	  snapshot.  The index column may be an expression; then its value is
+ *	  computed just as an insert does it.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvheap.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "executor/executor.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "hvheap.h"
+#include "hvleaf.h"
+#include "hvstore.h"
+
+struct HvHeap
+{
+	Relation	heap;
+	Snapshot	snapshot;
+	const HvTypeInfo *type;
+	AttrNumber	column;			/* of the heap, 0 = an expression */
+	IndexInfo  *info;			/* for an expression */
+	EState	   *estate;
+	IndexFetchTableData *fetch;
+	TupleTableSlot *slot;
+	BlockNumber prefetched;		/* the last block asked for */
+	MemoryContext values;		/* detoasted vectors */
+};
+
+HvHeap *
+HvHeapBegin(Relation heap, Relation index, Snapshot snapshot, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	HvHeap	   *reader = palloc0(sizeof(HvHeap));
+
+	reader->heap = heap;
+	reader->snapshot = snapshot;
+	reader->type = HvTypeInfoFor(index);
+	reader->column = index->rd_index->indkey.values[0];
+	reader->fetch = table_index_fetch_begin(heap);
+	reader->slot = table_slot_create(heap, NULL);
+	reader->prefetched = InvalidBlockNumber;
+	reader->values = AllocSetContextCreate(context, "hvtree heap values",
+										   ALLOCSET_DEFAULT_SIZES);
+	if (reader->column == 0)
+	{
+		reader->info = BuildIndexInfo(index);
+		reader->estate = CreateExecutorState();
+		GetPerTupleExprContext(reader->estate)->ecxt_scantuple = reader->slot;
+	}
+	MemoryContextSwitchTo(old);
+	return reader;
+}
+
+void
+HvHeapEnd(HvHeap *reader)
+{
+	table_index_fetch_end(reader->fetch);
+	ExecDropSingleTupleTableSlot(reader->slot);
+	if (reader->estate)
+		FreeExecutorState(reader->estate);
+	MemoryContextDelete(reader->values);
+}
+
+const HvTypeInfo *
+HvHeapType(const HvHeap *reader)
+{
+	return reader->type;
+}
+
+/* The indexed value of the row in the slot. */
+static Datum
+indexed_value(HvHeap *reader, bool *isnull)
+{
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+
+	if (reader->column != 0)
+		return slot_getattr(reader->slot, reader->column, isnull);
+
+	ResetPerTupleExprContext(reader->estate);
+	FormIndexDatum(reader->info, reader->slot, reader->estate, values, nulls);
+	*isnull = nulls[0];
+	return values[0];
+}
+
+bool
+HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
+{
+	MemoryContext old;
+	ItemPointerData tid;
+	bool		again = false;
+	bool		all_dead = false;
+	bool		isnull;
+	Datum		value;
+
+	HvRowUnpack(id, &tid);
+	if (!table_index_fetch_tuple(reader->fetch, &tid, reader->snapshot, reader->slot,
+								 &again, &all_dead))
+		return false;
+	old = MemoryContextSwitchTo(reader->values);
+	value = indexed_value(reader, &isnull);
+	if (!isnull)
+		reader->type->open(value, view);
+	MemoryContextSwitchTo(old);
+	return !isnull;
+}
+
+void
+HvHeapPrefetch(HvHeap *reader, uint64 id)
+{
+	BlockNumber block = (BlockNumber) (id >> 16);
+
+	if (block != reader->prefetched)
+		HvStorePrefetch(reader->heap, block);
+	reader->prefetched = block;
+}
+
+void
+HvHeapRelease(HvHeap *reader)
+{
+	ExecClearTuple(reader->slot);
+	table_index_fetch_reset(reader->fetch);
+	MemoryContextReset(reader->values);
+}

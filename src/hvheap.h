@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvheap.h
+ *	  The vectors of table rows, by row pointer.
+ *
+ * NOTES
+ *	  Everything that needs the exact vector of an indexed row comes here: the
+ *	  rerank of a scan, the split of a leaf, the end of a build.  No lock of
+ *	  the index may be held meanwhile but the structure lock.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvheap.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVHEAP_H
+#define HVHEAP_H
+
+#include "postgres.h"
+
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+
+#include "hvtype.h"
+
+typedef struct HvHeap HvHeap;
+
+/*
+ * Prepares to read rows of heap as index sees them, under a snapshot that must
+ * stay valid; all memory is taken from context.
+ */
+extern HvHeap *HvHeapBegin(Relation heap, Relation index, Snapshot snapshot,
+						   MemoryContext context);
+
+/* Must be called before the heap is closed. */
+extern void HvHeapEnd(HvHeap *reader);
+
+/* the type of the indexed column */
+extern const HvTypeInfo *HvHeapType(const HvHeap *reader);
+
+/*
+ * The vector of the row at id (HvRowPack), false where no row is visible there.
+ * The view is good until HvHeapRelease; a pin on the row's page may be kept
+ * until then.
+ */
+extern bool HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view);
+
+/* Asks for the block of a row to be read soon. */
+extern void HvHeapPrefetch(HvHeap *reader, uint64 id);
+
+/* Frees all vectors that were read, and the pin. */
+extern void HvHeapRelease(HvHeap *reader);
+
+#endif							/* HVHEAP_H */

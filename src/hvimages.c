@@ -1,0 +1,102 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvimages.c
+ *	  A tree of page images in memory, for the builder to descend.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvimages.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "hvimages.h"
+
+static Page
+images_get(HvPageSource *source, BlockNumber block, int *handle)
+{
+	HvImages   *images = (HvImages *) source;
+
+	*handle = 0;
+	Assert(block >= HV_ROOT_BLOCK && block < (BlockNumber) images->count);
+	return images->pages[block];
+}
+
+static void
+images_release(HvPageSource *source, int handle)
+{
+}
+
+/* Adds an empty page; returns its block. */
+static BlockNumber
+add_page(HvImages *images, HvPageKind kind, int level)
+{
+	Page		page = MemoryContextAlloc(images->context, BLCKSZ);
+
+	if (images->count == images->capacity)
+	{
+		images->capacity *= 2;
+		images->pages = repalloc_huge(images->pages, images->capacity * sizeof(Page));
+	}
+	HvPageInitKind(page, kind, level, 0);
+	images->pages[images->count] = page;
+	images->bytes += BLCKSZ;
+	return (BlockNumber) images->count++;
+}
+
+void
+HvImagesInit(HvImages *images, const HvLayout *layout, MemoryContext context)
+{
+	memset(images, 0, sizeof(HvImages));
+	images->source.get = images_get;
+	images->source.release = images_release;
+	images->layout = layout;
+	images->context = context;
+	images->capacity = 64;
+	images->pages = MemoryContextAllocHuge(context, images->capacity * sizeof(Page));
+	images->pages[0] = NULL;
+	images->count = 1;
+	images->centroid_page = InvalidBlockNumber;
+}
+
+BlockNumber
+HvImagesAddInner(HvImages *images, int level)
+{
+	return add_page(images, HV_PAGE_INNER, level);
+}
+
+void
+HvImagesAddChild(HvImages *images, BlockNumber parent, BlockNumber child,
+				 const float *centroid)
+{
+	const HvLayout *layout = images->layout;
+	HvInnerEntryData *entry = palloc0(layout->inner_entry_size);
+	uint8	   *code = palloc(layout->code_bytes);
+	int8	   *values = palloc(layout->code_bits);
+	HvByteFactors factors;
+	int			slot = -1;
+
+	if (images->centroid_page != InvalidBlockNumber)
+		slot = HvCentroidPageTake(images->pages[images->centroid_page], layout);
+	if (slot < 0)
+	{
+		images->centroid_page = add_page(images, HV_PAGE_CENTROID, 0);
+		slot = HvCentroidPageTake(images->pages[images->centroid_page], layout);
+	}
+	HvByteEncode(centroid, layout->code_bits, values, &factors);
+	HvCentroidPageSet(images->pages[images->centroid_page], layout, slot, values, &factors);
+
+	HvCodeEncode(centroid, layout->code_bits, code, &entry->factors);
+	entry->child = child;
+	entry->centroid_block = images->centroid_page;
+	entry->centroid_slot = (uint16) slot;
+	if (!HvPageAppend(images->pages[parent], layout, code, entry))
+		elog(ERROR, "inner page of a build has no room");
+	pfree(entry);
+	pfree(code);
+	pfree(values);
+}

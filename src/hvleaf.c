@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvleaf.c
+ *	  Scoring the tuples of one leaf page.
+ *
+ * NOTES
+ *	  Two looks at the same code bytes: Hamming distance for all of them, one
+ *	  kernel call a page, then the asymmetric estimate, four times the work, for
+ *	  those that could still get among the best.  Those that could not keep
+ *	  their first estimate: a scan that goes on and on will come back to them.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvleaf.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "hvleaf.h"
+
+#define MAX_TUPLES	(BLCKSZ / sizeof(HvLeafEntryData))
+
+/* a lower bound that may be compared with others */
+static inline float
+finite_key(float key)
+{
+	return isfinite(key) ? key : FLT_MAX;
+}
+
+/* Fills keys from plain Hamming distances; returns how many are below cutoff. */
+static int
+score_hamming(HvLeafScorer *scorer, Page page, int n, HvCandidate *out)
+{
+	const HvQueryCode *query = scorer->query;
+	float		error = scorer->margin * 2.0f * HV_HAMMING_ERROR / sqrtf((float) query->bits);
+	uint16		distances[MAX_TUPLES];
+	int			promising = 0;
+
+	HvKernel->hamming(HvPageCodes(page), n, query->bytes, HvQueryCodeSigns(query), distances);
+	for (int i = 0; i < n; i++)
+	{
+		const HvLeafEntryData *entry = HvPageLeafEntry(page, scorer->layout, i);
+		float		norm = sqrtf(entry->factors.norm2);
+		float		estimate = HvEstimateHamming(query, entry->factors.norm2, norm,
+												 distances[i]);
+
+		out[i].key = finite_key(estimate - error * norm * query->norm);
+		out[i].extra = entry->flags;
+		out[i].id = HvRowPack(&entry->tid);
+		promising += out[i].key <= scorer->cutoff;
+	}
+	return promising;
+}
+
+/* Replaces the key of tuple i by one from the asymmetric estimate. */
+static inline void
+refine(const HvLeafScorer *scorer, Page page, int i, uint16 sum, HvCandidate *candidate)
+{
+	const HvQueryCode *query = scorer->query;
+	const HvCodeFactors *factors = &HvPageLeafEntry(page, scorer->layout, i)->factors;
+	float		error = scorer->margin * 2.0f * HV_PLANES_ERROR / sqrtf((float) query->bits);
+	float		estimate = HvEstimatePlanes(query, factors->norm2, factors->scale, sum);
+
+	candidate->key = finite_key(estimate - error * sqrtf(factors->norm2) * query->norm);
+}
+
+int
+HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out)
+{
+	int			n = HvPageCount(page);
+	int			bytes = scorer->query->bytes;
+	int			promising;
+	uint16		sums[MAX_TUPLES];
+
+	scorer->codes += n;
+	promising = score_hamming(scorer, page, n, out);
+
+	if (HvPageGetOpaque(page)->encoding != scorer->encoding)
+	{
+		/* codes about another mean tell nothing: look at these rows first */
+		for (int i = 0; i < n; i++)
+			out[i].key = 0;
+		return n;
+	}
+
+	/* one call for the page is cheaper than calls for a third of its codes */
+	scorer->refined += promising;
+	if (promising * 3 > n)
+	{
+		HvKernel->hamming_planes(HvPageCodes(page), n, bytes, scorer->query->planes, sums);
+		for (int i = 0; i < n; i++)
+			refine(scorer, page, i, sums[i], &out[i]);
+		return n;
+	}
+	for (int i = 0; i < n && promising > 0; i++)
+	{
+		if (out[i].key > scorer->cutoff)
+			continue;
+		HvKernel->hamming_planes(HvPageCodes(page) + i * bytes, 1, bytes,
+								 scorer->query->planes, sums);
+		refine(scorer, page, i, sums[0], &out[i]);
+		promising--;
+	}
+	return n;
+}

@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvleaf.h
+ *	  Scoring the tuples of one leaf page.
+ *
+ * NOTES
+ *	  A candidate is a row with a lower bound of its squared distance: the
+ *	  estimate less "margin" standard errors.  Ordering by the lower bound
+ *	  rather than by the estimate gives a rough estimate its chance.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvleaf.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVLEAF_H
+#define HVLEAF_H
+
+#include "hvcode.h"
+#include "hvpage.h"
+#include "hvselect.h"
+
+/* key = lower bound of the squared distance, id = HvRowPack(tid) */
+typedef HvKeyed HvCandidate;
+
+static inline uint64
+HvRowPack(const ItemPointerData *tid)
+{
+	return ((uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16) |
+		ItemPointerGetOffsetNumberNoCheck(tid);
+}
+
+static inline void
+HvRowUnpack(uint64 id, ItemPointer tid)
+{
+	ItemPointerSet(tid, (BlockNumber) (id >> 16), (OffsetNumber) (id & 0xFFFF));
+}
+
+typedef struct HvLeafScorer
+{
+	const HvQueryCode *query;
+	const HvLayout *layout;
+	uint16		encoding;		/* which mean the query was centred with */
+	float		margin;			/* standard errors below the estimate */
+	float		cutoff;			/* a lower bound above this is not worth refining */
+	int64		codes;			/* codes scored so far */
+	int64		refined;		/* those that got the asymmetric estimate */
+} HvLeafScorer;
+
+/*
+ * Scores all tuples of a leaf page, which the caller has locked; out has room
+ * for leaf_capacity candidates.  Returns how many it wrote.  Allocates nothing.
+ */
+extern int	HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out);
+
+#endif							/* HVLEAF_H */

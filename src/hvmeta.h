@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvmeta.h
+ *	  The metapage, and all that follows from it, ready for use.
+ *
+ * NOTES
+ *	  The mean and the rotation of an index are kept in the relation cache; an
+ *	  HvIndex is a private copy of them, made from a metapage read just now,
+ *	  so that nothing in it can be older than its fields "seq" and "encoding".
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvmeta.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVMETA_H
+#define HVMETA_H
+
+#include "hvoptions.h"
+#include "hvpage.h"
+#include "hvspace.h"
+#include "hvstore.h"
+
+typedef struct HvIndex
+{
+	Relation	relation;
+	HvMetaData	meta;			/* as of HvIndexOpen */
+	HvLayout	layout;			/* valid when meta.dim > 0 */
+	HvSpace		space;			/* likewise; mean and rotation in this chunk */
+} HvIndex;
+
+/*
+ * A private copy of the metapage and what belongs to it, in the current memory
+ * context, one chunk.  Errors on a damaged metapage (ERRCODE_INDEX_CORRUPTED)
+ * and on a newer format (ERRCODE_FEATURE_NOT_SUPPORTED).
+ */
+extern HvIndex *HvIndexOpen(Relation relation);
+
+/* The metapage alone, read now. */
+extern void HvMetaRead(Relation relation, HvMetaData *meta);
+
+/*
+ * The metapage as the relation cache remembers it, for estimates: as old as
+ * the last HvIndexOpen of this backend, read now if there was none.
+ */
+extern void HvMetaRecall(Relation relation, HvMetaData *meta);
+
+/* The layout that a metapage describes. */
+extern void HvMetaLayout(const HvMetaData *meta, HvLayout *layout);
+
+/* What is wrong with a metapage image, or NULL. */
+extern const char *HvMetaVerify(Page page);
+
+/* An image of the metapage. */
+extern void HvMetaPageInit(Page page, const HvMetaData *meta);
+
+/*
+ * Fills what follows from metric, dimension and options: code_bits, the sizes
+ * of entries and the capacities of pages.
+ */
+extern void HvMetaShape(HvMetaData *meta, int dim, const HvBuildOptions *options);
+
+/*
+ * Fixes the dimension of an index that has none yet, one WAL record; does
+ * nothing where another session was first.
+ */
+extern void HvMetaSetDim(Relation relation, int dim);
+
+/*
+ * Writes a mean of n floats to pages of its own (structure lock held, or a
+ * build); returns the first block.  Each page is a WAL record of its own: the
+ * mean counts only when the metapage names it.
+ */
+extern BlockNumber HvMeanWrite(Relation relation, const float *mean, int n, uint16 encoding);
+
+#endif							/* HVMETA_H */

@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvplace.h
+ *	  Which leaf, or leaves, a row belongs to.
+ *
+ * NOTES
+ *	  Insert and build ask the same question of different page sources.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvplace.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVPLACE_H
+#define HVPLACE_H
+
+#include "hvdescend.h"
+
+#define HV_MAX_COPIES	2
+
+/* the leaves of a row, the first one is its own, the second its spilled copy's */
+typedef struct HvPlacement
+{
+	int			count;			/* 1 or 2; 0 where the tree changed underneath */
+	BlockNumber leaves[HV_MAX_COPIES];
+} HvPlacement;
+
+typedef struct HvPlacer
+{
+	HvPageSource *source;
+	const HvLayout *layout;
+	bool		spill;
+	HvDescent	descent;
+	HvQueryCode code;
+	float	   *residual;		/* of the first leaf, code_bits floats */
+	int8	   *centroids;		/* of the leaves looked at, code_bits each */
+} HvPlacer;
+
+/* All memory is taken from context, once. */
+extern void HvPlacerInit(HvPlacer *placer, HvPageSource *source, const HvLayout *layout,
+						 bool spill, MemoryContext context);
+
+/*
+ * Places o, a vector of the tree space (code_bits floats).  seq and encoding
+ * as for HvDescentBegin.  One page is locked at a time, none on return.
+ */
+extern void HvPlace(HvPlacer *placer, const float *o, uint64 seq, uint16 encoding,
+					HvPlacement *placement);
+
+#endif							/* HVPLACE_H */

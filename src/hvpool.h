@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvpool.h
+ *	  The candidates of a scan, nearest first on demand, each row once.
+ *
+ * NOTES
+ *	  Thousands go in and a few dozen come out, so the pool is a plain array
+ *	  that is partitioned when somebody asks.  A row may stand in two leaves,
+ *	  or be met again after a split moved it: it comes out once.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvpool.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVPOOL_H
+#define HVPOOL_H
+
+#include "hvleaf.h"
+
+struct seen_hash;
+
+typedef struct HvPool
+{
+	MemoryContext context;
+	HvCandidate *items;			/* [first, sorted) in order, the rest in none */
+	int64		first;
+	int64		sorted;
+	int64		count;
+	int64		capacity;
+	int64		batch;			/* how many to sort next time */
+	struct seen_hash *seen;		/* rows that have come out */
+} HvPool;
+
+extern void HvPoolInit(HvPool *pool, MemoryContext context);
+/* Forgets everything, keeps the memory for the next query. */
+extern void HvPoolReset(HvPool *pool);
+
+/*
+ * Room for n more candidates, to be filled by the caller (who may hold a page
+ * lock by then) and made known by HvPoolAdded.
+ */
+extern HvCandidate *HvPoolReserve(HvPool *pool, int n);
+extern void HvPoolAdded(HvPool *pool, int n);
+
+/*
+ * Takes up to max candidates with key < bound, nearest first, into out; rows
+ * that came out before are dropped.  Returns how many.
+ */
+extern int	HvPoolTake(HvPool *pool, float bound, int max, HvCandidate *out);
+
+/* The key of the m-th nearest candidate, FLT_MAX if there are not so many. */
+extern float HvPoolRankKey(HvPool *pool, int64 m);
+
+static inline bool
+HvPoolIsEmpty(const HvPool *pool)
+{
+	return pool->first >= pool->count;
+}
+
+#endif							/* HVPOOL_H */

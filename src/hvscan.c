@@ -1,0 +1,470 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvscan.c
+ *	  Ordered index scans: a state machine that stops and goes on at will.
+ *
+ * NOTES
+ *	  The executor asks for one row at a time and never says how many it
+ *	  wants.  Each time, the scan does what is needed before the next row may
+ *	  go out, and no more:
+ *
+ *	  1. read leaves until as many were read as the sizing rule wants for a row
+ *		 of this rank;
+ *	  2. rerank candidates until none is left whose lower bound is below the
+ *		 exact distance of the nearest row in hand;
+ *	  3. send out that row.
+ *
+ *	  When the rows in hand are used up it goes on with more leaves, to the last
+ *	  one of the index.
+ *
+ *	  A row that turns up nearer than one already sent is late.  It must not go
+ *	  out of order, nor be lost: it waits until everything else is out.  One
+ *	  who is known to take all rows gets every leaf read first, so that
+ *	  none is late; so does a tree of one page.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvscan.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+#include <math.h>
+
+#include "access/genam.h"
+#include "executor/instrument.h"
+#include "lib/pairingheap.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "hvcompat.h"
+#include "hvdemand.h"
+#include "hvrerank.h"
+#include "hvscan.h"
+#include "hvsearch.h"
+
+/*
+ * Candidates reranked at a time.  Small at first, since each row in hand
+ * tightens the bound for the next window; larger far out, for the sake of the
+ * block order.
+ */
+#define MIN_WINDOW	32
+#define MAX_WINDOW	1024
+
+/* a row with its exact distance, waiting to go out */
+typedef struct RowInHand
+{
+	pairingheap_node node;
+	HvRow		row;
+} RowInHand;
+
+typedef struct HvScan
+{
+	MemoryContext context;		/* as long as the scan */
+	MemoryContext query_context;	/* as long as one query vector */
+	const HvTypeInfo *type;
+	HvHeap	   *heap;			/* NULL before the first row is asked for */
+
+	/* all below belongs to the current query vector */
+	bool		started;
+	bool		any_order;		/* distances are all alike or unknown */
+	bool		everything_first;	/* read all before the first row goes out */
+	bool		cut_short;		/* max_scan_tuples was reached */
+	HvVectorView query;
+	double		query_norm;
+	HvSearch	search;
+	pairingheap *in_hand;
+	RowInHand  *spare;			/* to be used again */
+	double		last_distance;	/* of the last row sent */
+	HvRow	   *late;
+	int			nlate;
+	int			late_size;
+	int64		fetched;
+	int64		sent;
+	HvCandidate *window;
+	HvRow	   *rows;
+	instr_time	rerank_time;
+	BufferUsage buffers_before;
+} HvScan;
+
+static HvScanStats last_scan;
+
+const HvScanStats *
+HvLastScan(void)
+{
+	return &last_scan;
+}
+
+/* NaN, the distance of a zero vector, comes after all numbers. */
+static int
+compare_in_hand(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const HvRow *ra = &((const RowInHand *) a)->row;
+	const HvRow *rb = &((const RowInHand *) b)->row;
+
+	if (isnan(ra->distance) || isnan(rb->distance))
+		return (int) isnan(ra->distance) - (int) isnan(rb->distance) > 0 ? -1 :
+			(int) isnan(ra->distance) < (int) isnan(rb->distance) ? 1 : 0;
+	if (ra->distance != rb->distance)
+		return ra->distance < rb->distance ? 1 : -1;
+	return ra->id < rb->id ? 1 : (ra->id > rb->id ? -1 : 0);
+}
+
+IndexScanDesc
+hvbeginscan(Relation index, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree scan",
+												  ALLOCSET_SMALL_SIZES);
+	HvScan	   *state = MemoryContextAllocZero(context, sizeof(HvScan));
+
+	state->context = context;
+	state->query_context = AllocSetContextCreate(context, "hvtree scan query",
+												 ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = state;
+	return scan;
+}
+
+void
+hvrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+{
+	HvScan	   *state = (HvScan *) scan->opaque;
+
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (orderbys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+
+	state->started = false;
+	MemoryContextReset(state->query_context);
+}
+
+void
+hvendscan(IndexScanDesc scan)
+{
+	HvScan	   *state = (HvScan *) scan->opaque;
+
+	if (state->heap)
+		HvHeapEnd(state->heap);
+	MemoryContextDelete(state->context);
+}
+
+/* What this scan can do nothing about is an error before it does anything. */
+static void
+check_scan(IndexScanDesc scan)
+{
+	if (scan->numberOfOrderBys != 1 || scan->numberOfKeys != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("access method \"hvtree\" answers ORDER BY with one distance operator only")));
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("access method \"hvtree\" needs an MVCC snapshot")));
+}
+
+/* Takes the query vector from the scan key.  NULL gives rows in any order. */
+static void
+take_query(HvScan *state, ScanKey key)
+{
+	if (key->sk_flags & SK_ISNULL)
+	{
+		state->any_order = true;
+		return;
+	}
+	state->type->open(key->sk_argument, &state->query);
+	state->query_norm = HvMetricNorm(state->query.values, state->query.dim);
+
+	/* every cosine distance of it is NaN, every inner product 0 */
+	state->any_order = state->query_norm == 0 && state->type->metric != HV_METRIC_L2;
+}
+
+/* A vector to search with where the query gives none: any will do. */
+static void
+make_up_query(HvScan *state, Relation index)
+{
+	HvMetaData	meta;
+
+	HvMetaRead(index, &meta);
+	state->query.dim = Max(1, (int) meta.dim);
+	state->query.values = palloc0(state->query.dim * sizeof(float));
+	state->query.owned = NULL;
+}
+
+static void
+start_scan(IndexScanDesc scan)
+{
+	HvScan	   *state = (HvScan *) scan->opaque;
+	MemoryContext old;
+
+	check_scan(scan);
+	HvCompatCountScan(scan);
+	if (state->heap == NULL)
+	{
+		state->heap = HvHeapBegin(scan->heapRelation, scan->indexRelation,
+								  scan->xs_snapshot, state->context);
+		state->type = HvHeapType(state->heap);
+	}
+
+	old = MemoryContextSwitchTo(state->query_context);
+	state->buffers_before = pgBufferUsage;
+	state->nlate = state->late_size = 0;
+	state->late = NULL;
+	state->fetched = state->sent = 0;
+	state->cut_short = false;
+	state->spare = NULL;
+	state->last_distance = -INFINITY;
+	INSTR_TIME_SET_ZERO(state->rerank_time);
+	state->in_hand = pairingheap_allocate(compare_in_hand, NULL);
+	state->window = palloc(MAX_WINDOW * sizeof(HvCandidate));
+	state->rows = palloc(MAX_WINDOW * sizeof(HvRow));
+	take_query(state, &scan->orderByData[0]);
+	if (state->any_order && state->query.dim == 0)
+		make_up_query(state, scan->indexRelation);
+	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->query_context);
+	state->everything_first = !state->any_order && HvDemandIsAll(scan);
+	state->started = true;
+	MemoryContextSwitchTo(old);
+}
+
+/* May another window be needed before the next row goes out? */
+static bool
+rerank_is_due(const HvScan *state)
+{
+	const HvSizing *sizing = &state->search.sizing;
+
+	if (HvPoolIsEmpty(&state->search.pool))
+		return false;
+	if (state->everything_first || pairingheap_is_empty(state->in_hand))
+		return true;
+	if (sizing->rerank > 0)
+		return state->fetched < HvSizingRerank(sizing, state->sent + 1);
+	return true;
+}
+
+/* The nearest row in hand as a squared distance in the tree space. */
+static double
+current_bound(const HvScan *state)
+{
+	const RowInHand *nearest;
+
+	if (state->everything_first || pairingheap_is_empty(state->in_hand) ||
+		state->search.sizing.rerank > 0)
+		return INFINITY;
+	nearest = (const RowInHand *) pairingheap_first(state->in_hand);
+	if (isnan(nearest->row.distance))
+		return INFINITY;
+	return HvSpaceSquareOf(&state->search.index->space, nearest->row.distance,
+						   state->query_norm);
+}
+
+/* A row with its distance: in hand, or late. */
+static void
+keep_row(HvScan *state, const HvRow *row)
+{
+	RowInHand  *kept;
+
+	if (row->distance < state->last_distance)
+	{
+		if (state->nlate == state->late_size)
+		{
+			state->late_size = Max(16, 2 * state->late_size);
+			state->late = state->late ?
+				repalloc_huge(state->late, state->late_size * sizeof(HvRow)) :
+				palloc(state->late_size * sizeof(HvRow));
+		}
+		state->late[state->nlate++] = *row;
+		return;
+	}
+	kept = state->spare ? state->spare : palloc(sizeof(RowInHand));
+	state->spare = NULL;
+	kept->row = *row;
+	pairingheap_add(state->in_hand, &kept->node);
+}
+
+/* Reranks one window of candidates below bound; false if there was none. */
+static bool
+rerank_window(HvScan *state, double bound)
+{
+	int			max = Min(Max(MIN_WINDOW, state->sent / 4), MAX_WINDOW);
+	int			taken;
+	int			visible;
+	instr_time	start;
+	instr_time	end;
+
+	if (state->everything_first)
+		max = MAX_WINDOW;
+	taken = HvPoolTake(&state->search.pool, (float) bound, max, state->window);
+	if (taken == 0)
+		return false;
+	INSTR_TIME_SET_CURRENT(start);
+	visible = HvRerankWindow(state->heap, &state->query, state->window, taken, state->rows);
+	for (int i = 0; i < visible; i++)
+		keep_row(state, &state->rows[i]);
+	state->fetched += taken;
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_ACCUM_DIFF(state->rerank_time, end, start);
+	return true;
+}
+
+/* Has the user's bound on the work been reached?  Says so once. */
+static bool
+is_cut_short(HvScan *state)
+{
+	int			max = state->search.sizing.max_scan_tuples;
+
+	if (max == 0 || state->fetched < max ||
+		(state->search.exhausted && HvPoolIsEmpty(&state->search.pool)))
+		return false;
+	if (!state->cut_short && pairingheap_is_empty(state->in_hand))
+	{
+		state->cut_short = true;
+		ereport(WARNING,
+				(errmsg("hvtree scan ended after " INT64_FORMAT " table rows, the answer may be short",
+						state->fetched),
+				 errhint("Raise hvtree.max_scan_tuples, or set it to 0.")));
+	}
+	return true;
+}
+
+/* Does the work that must be done before the next row. */
+static void
+prepare_next_row(HvScan *state)
+{
+	HvSearch   *search = &state->search;
+
+	while (!is_cut_short(state))
+	{
+		int			leaves = HvSizingLeaves(&search->sizing, state->sent + 1);
+		double		bound;
+
+		if (state->everything_first)
+			leaves = INT_MAX;
+		if (!search->exhausted && search->leaves_read < leaves)
+		{
+			HvSearchVisit(search, leaves);
+			state->everything_first |= HvSearchIsOnePage(search);
+			continue;
+		}
+		bound = current_bound(state);
+		if (rerank_is_due(state) && rerank_window(state, bound))
+			continue;
+		if (!pairingheap_is_empty(state->in_hand) || search->exhausted)
+			break;
+		HvSearchVisit(search, search->leaves_read + Max(search->leaves_read, 1));
+	}
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const HvRow *ra = a;
+	const HvRow *rb = b;
+
+	return ra->distance < rb->distance ? -1 : (ra->distance > rb->distance ? 1 : 0);
+}
+
+/* The next row to send; late ones last, nearest of them last of all. */
+static bool
+next_row(HvScan *state, uint64 *id)
+{
+	if (!pairingheap_is_empty(state->in_hand))
+	{
+		RowInHand  *nearest = (RowInHand *) pairingheap_remove_first(state->in_hand);
+
+		*id = nearest->row.id;
+		state->last_distance = nearest->row.distance;
+		state->spare = nearest;
+		return true;
+	}
+	if (state->nlate == 0)
+		return false;
+	if (state->last_distance != INFINITY)
+	{
+		qsort(state->late, state->nlate, sizeof(HvRow), compare_rows);
+		state->last_distance = INFINITY;	/* sorted once */
+	}
+	*id = state->late[--state->nlate].id;
+	return true;
+}
+
+/* With nothing to order by, candidates go out as they come. */
+static bool
+next_in_any_order(HvScan *state, uint64 *id)
+{
+	HvCandidate candidate;
+
+	while (HvPoolTake(&state->search.pool, INFINITY, 1, &candidate) == 0)
+	{
+		if (state->search.exhausted)
+			return false;
+		HvSearchVisit(&state->search, state->search.leaves_read + 1);
+	}
+	*id = candidate.id;
+	return true;
+}
+
+/* Leaves an account for HvLastScan. */
+static void
+account(const HvScan *state, Oid index)
+{
+	const HvSearch *search = &state->search;
+
+	memset(&last_scan, 0, sizeof(last_scan));
+	last_scan.index = index;
+	last_scan.height = Max(0, search->descent.height);
+	for (int level = 1; level <= HV_MAX_LEVEL; level++)
+	{
+		last_scan.pages[level] = search->descent.pages[level];
+		last_scan.tuples[level] = search->descent.tuples[level];
+	}
+	last_scan.pages[0] = search->leaves_read;
+	last_scan.tuples[0] = search->leaf_tuples;
+	last_scan.codes_scored = search->scorer.codes;
+	last_scan.candidates = search->scorer.refined;
+	last_scan.heap_fetches = state->fetched;
+	last_scan.rows_emitted = state->sent;
+	last_scan.buffers_hit = pgBufferUsage.shared_blks_hit - state->buffers_before.shared_blks_hit;
+	last_scan.buffers_read = pgBufferUsage.shared_blks_read - state->buffers_before.shared_blks_read;
+	last_scan.prepare_us = INSTR_TIME_GET_DOUBLE(search->prepare_time) * 1e6;
+	last_scan.tree_us = INSTR_TIME_GET_DOUBLE(search->tree_time) * 1e6;
+	last_scan.leaves_us = INSTR_TIME_GET_DOUBLE(search->leaves_time) * 1e6;
+	last_scan.rerank_us = INSTR_TIME_GET_DOUBLE(state->rerank_time) * 1e6;
+}
+
+bool
+hvgettuple(IndexScanDesc scan, ScanDirection direction)
+{
+	HvScan	   *state = (HvScan *) scan->opaque;
+	MemoryContext old;
+	bool		found;
+	uint64		id = 0;
+
+	Assert(ScanDirectionIsForward(direction));
+	if (!state->started)
+		start_scan(scan);
+
+	old = MemoryContextSwitchTo(state->query_context);
+	if (state->any_order)
+		found = next_in_any_order(state, &id);
+	else
+	{
+		prepare_next_row(state);
+		found = next_row(state, &id);
+	}
+	MemoryContextSwitchTo(old);
+
+	if (found)
+	{
+		state->sent++;
+		HvRowUnpack(id, &scan->xs_heaptid);
+		scan->xs_recheck = false;
+		scan->xs_recheckorderby = false;
+	}
+	account(state, RelationGetRelid(scan->indexRelation));
+	return found;
+}

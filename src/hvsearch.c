@@ -1,0 +1,271 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvsearch.c
+ *	  From a query vector to candidate rows: the index side of a scan.
+ *
+ * NOTES
+ *	  Splits go on while a search runs, possibly for hours if it is a cursor.
+ *	  Whatever moves tuples stamps the pages they move to and from with the
+ *	  next value of the structure counter.  So a tuple that this search
+ *	  could have missed stands on a leaf that it has not read, or on one whose
+ *	  stamp is newer than its own: after the last leaf of the descent, those
+ *	  leaves are swept up in block order, again and again until the counter
+ *	  stands still.  An approximate search rarely gets that far.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvsearch.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <limits.h>
+
+#include "executor/instrument.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "hvsearch.h"
+
+/* a beam below this misses on two-level trees even for a single leaf */
+#define MIN_BEAM		16
+
+/* leaves read between two looks at what is worth refining */
+#define LEAVES_A_ROUND	8
+
+/* leaves asked for ahead once the cache has missed */
+#define PREFETCH_LEAVES 16
+
+/* Centres, rotates and quantises the query for the index as it is now. */
+static void
+prepare(HvSearch *search)
+{
+	HvScanOptions options;
+	float	   *projected;
+
+	search->index = HvIndexOpen(search->relation);
+	HvOptionsForScan(search->relation, &options);
+	HvSizingInit(&search->sizing, &search->index->meta, &options);
+	if (search->index->meta.dim == 0)
+	{
+		search->exhausted = true;
+		return;
+	}
+	HvTypeCheckDim(search->query, search->index->meta.dim);
+
+	projected = palloc(search->index->space.rotate_dims * sizeof(float));
+	search->code = palloc(sizeof(HvQueryCode));
+	HvSpaceProjectQuery(&search->index->space, search->query->values, projected);
+	HvQueryCodePrepare(projected, search->index->layout.code_bits, search->code);
+	pfree(projected);
+
+	search->scorer.query = search->code;
+	search->scorer.layout = &search->index->layout;
+	search->scorer.encoding = (uint16) search->index->meta.encoding;
+	search->scorer.margin = search->sizing.margin;
+	search->scorer.cutoff = FLT_MAX;
+	HvStoreSourceInit(&search->source, search->relation, &search->index->layout);
+	HvDescentInit(&search->descent, &search->source.source, &search->index->layout,
+				  MIN_BEAM, search->context);
+	HvDescentBegin(&search->descent, search->code, search->index->meta.seq,
+				   search->scorer.encoding);
+}
+
+void
+HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
+			  MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	instr_time	start;
+
+	INSTR_TIME_SET_CURRENT(start);
+	memset(search, 0, sizeof(HvSearch));
+	search->relation = relation;
+	search->context = context;
+	search->query = query;
+	HvPoolInit(&search->pool, context);
+	prepare(search);
+	INSTR_TIME_SET_CURRENT(search->prepare_time);
+	INSTR_TIME_SUBTRACT(search->prepare_time, start);
+	MemoryContextSwitchTo(old);
+}
+
+bool
+HvSearchIsOnePage(const HvSearch *search)
+{
+	return search->exhausted || search->descent.height == 0;
+}
+
+/* Adds the time since start to total. */
+static void
+add_time(instr_time *total, instr_time start)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_ACCUM_DIFF(*total, now, start);
+}
+
+/*
+ * Finds leaves, so that "leaves" can be given out in all.  Should the tree turn
+ * out to be about another mean than the query (it was given one just now), the
+ * query is prepared again.
+ */
+static void
+widen(HvSearch *search, int leaves)
+{
+	instr_time	start;
+
+	INSTR_TIME_SET_CURRENT(start);
+	HvDescentWiden(&search->descent, leaves);
+	while (search->descent.stale)
+	{
+		prepare(search);
+		HvDescentWiden(&search->descent, leaves);
+	}
+	add_time(&search->tree_time, start);
+}
+
+/* Pours a leaf into the pool.  Returns where a split put its other half, if one did. */
+static BlockNumber
+read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
+			   BufferAccessStrategy strategy)
+{
+	HvCandidate *out = HvPoolReserve(&search->pool, search->index->layout.leaf_capacity);
+	BlockNumber other_half = InvalidBlockNumber;
+	Buffer		buffer;
+	Page		page = HvStoreRead(search->relation, &search->index->layout, block, strategy,
+								   &buffer);
+	int			n = 0;
+	bool		is_leaf;
+
+	if (page == NULL)
+		return InvalidBlockNumber;
+	is_leaf = HvPageKindOf(page) == HV_PAGE_LEAF &&
+		(HvPageGetOpaque(page)->seq > newer_than ||
+		 !bms_is_member((int) block, search->seen_leaves));
+	if (is_leaf)
+	{
+		n = HvLeafScore(&search->scorer, page, out);
+		if (HvPageGetOpaque(page)->seq > search->descent.seq)
+			other_half = HvPageGetOpaque(page)->link;
+	}
+	HvStoreRelease(buffer);
+	if (!is_leaf)
+		return InvalidBlockNumber;
+
+	HvPoolAdded(&search->pool, n);
+	search->leaf_tuples += n;
+	search->leaves_read++;
+	search->seen_leaves = bms_add_member(search->seen_leaves, (int) block);
+	return other_half;
+}
+
+/* Pours a leaf and what was split off it since the search began. */
+static void
+read_leaf(HvSearch *search, BlockNumber block)
+{
+	while (block != InvalidBlockNumber && !bms_is_member((int) block, search->seen_leaves))
+	{
+		block = read_leaf_page(search, block, search->descent.seq, NULL);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * Reads every leaf that was not read yet or has taken part in a split since
+ * "newer_than", in block order.
+ */
+static void
+sweep(HvSearch *search, uint64 newer_than)
+{
+	BufferAccessStrategy strategy = HvStoreBulkStrategy();
+	BlockNumber nblocks = HvStoreBlocks(search->relation);
+
+	for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
+	{
+		(void) read_leaf_page(search, block, newer_than, strategy);
+		CHECK_FOR_INTERRUPTS();
+	}
+	pfree(strategy);
+}
+
+/* The descent has given out its last leaf: find what splits may have hidden. */
+static void
+finish(HvSearch *search)
+{
+	uint64		done = search->descent.seq;
+
+	for (;;)
+	{
+		HvMetaData	meta;
+
+		HvMetaRead(search->relation, &meta);
+		if (meta.seq == done)
+			break;
+		sweep(search, done);
+		done = meta.seq;
+	}
+	search->exhausted = true;
+}
+
+/* Asks for the next leaves to be read, if the last ones were not in the cache. */
+static void
+prefetch_leaves(const HvSearch *search)
+{
+	const HvLevelNodes *bottom = &search->descent.levels[0];
+	int			end = Min(bottom->taken + PREFETCH_LEAVES, bottom->sorted);
+
+	for (int i = bottom->taken; i < end; i++)
+		HvStorePrefetch(search->relation, bottom->nodes[i].extra);
+}
+
+/* Reads the next few leaves; false where the descent has no more. */
+static bool
+read_round(HvSearch *search, int leaves)
+{
+	int64		misses = pgBufferUsage.shared_blks_read;
+	instr_time	start;
+	const HvNode *node = NULL;
+
+	INSTR_TIME_SET_CURRENT(start);
+	for (int i = 0; i < leaves; i++)
+	{
+		node = HvDescentNext(&search->descent);
+		if (node == NULL)
+			break;
+		read_leaf(search, node->extra);
+		if (pgBufferUsage.shared_blks_read != misses && i % PREFETCH_LEAVES == 0)
+			prefetch_leaves(search);
+	}
+	search->scorer.cutoff = HvPoolRankKey(&search->pool, search->sizing.cutoff_rank);
+	add_time(&search->leaves_time, start);
+	return node != NULL;
+}
+
+void
+HvSearchVisit(HvSearch *search, int leaves)
+{
+	MemoryContext old = MemoryContextSwitchTo(search->context);
+
+	while (!search->exhausted && search->leaves_read < leaves)
+	{
+		int			round = Min(leaves - search->leaves_read, LEAVES_A_ROUND);
+
+		if (read_round(search, round))
+			continue;
+		widen(search, leaves);
+		if (HvDescentExhausted(&search->descent))
+		{
+			instr_time	start;
+
+			INSTR_TIME_SET_CURRENT(start);
+			finish(search);
+			add_time(&search->leaves_time, start);
+		}
+	}
+	MemoryContextSwitchTo(old);
+}

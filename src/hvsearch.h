@@ -1,0 +1,65 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvsearch.h
+ *	  From a query vector to candidate rows: the index side of a scan.
+ *
+ * NOTES
+ *	  A search reads leaves in order of their distance and pours their tuples
+ *	  into a pool.  It can be carried on until every tuple of the index is in
+ *	  the pool, whatever splits happen meanwhile.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvsearch.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVSEARCH_H
+#define HVSEARCH_H
+
+#include "nodes/bitmapset.h"
+#include "portability/instr_time.h"
+
+#include "hvdescend.h"
+#include "hvleaf.h"
+#include "hvmeta.h"
+#include "hvpool.h"
+#include "hvsizing.h"
+#include "hvtype.h"
+
+typedef struct HvSearch
+{
+	Relation	relation;
+	MemoryContext context;		/* lives as long as the query vector */
+	HvIndex    *index;			/* as of the beginning */
+	HvSizing	sizing;
+	const HvVectorView *query;
+	HvQueryCode *code;
+	HvStoreSource source;
+	HvDescent	descent;
+	HvLeafScorer scorer;
+	HvPool		pool;
+	Bitmapset  *seen_leaves;	/* blocks of the leaves read */
+	int			leaves_read;
+	int64		leaf_tuples;
+	bool		exhausted;		/* everything is in the pool */
+	instr_time	prepare_time;
+	instr_time	tree_time;
+	instr_time	leaves_time;
+} HvSearch;
+
+/* One search object serves one scan; memory comes from context (reset by the caller). */
+extern void HvSearchBegin(HvSearch *search, Relation relation,
+						  const HvVectorView *query, MemoryContext context);
+
+/* Is the whole tree one page?  Known after the first HvSearchVisit. */
+extern bool HvSearchIsOnePage(const HvSearch *search);
+
+/*
+ * Reads leaves until "leaves" have been read in all, or none is left.  Locks
+ * one page at a time, none on return.
+ */
+extern void HvSearchVisit(HvSearch *search, int leaves);
+
+#endif							/* HVSEARCH_H */

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvsizing.h
+ *	  How far a scan looks: the rules that scan and cost estimate share.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvsizing.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVSIZING_H
+#define HVSIZING_H
+
+#include "hvoptions.h"
+#include "hvpage.h"
+
+typedef struct HvSizing
+{
+	double		probes;			/* leaves before the first ten rows */
+	bool		probes_fixed;	/* by the user */
+	double		rerank;			/* rows before the first ten rows, < 0 = by bounds */
+	float		margin;			/* standard errors of HvLeafScorer */
+	int			cutoff_rank;	/* the candidate whose key is the scorer's cutoff */
+	double		leaf_rows;		/* distinct rows in a leaf */
+	int			max_scan_tuples;	/* 0 = no bound */
+} HvSizing;
+
+extern void HvSizingInit(HvSizing *sizing, const HvMetaData *meta,
+						 const HvScanOptions *options);
+
+/* Leaves to have been read before the k-th row goes out, k >= 1. */
+extern int	HvSizingLeaves(const HvSizing *sizing, double k);
+
+/* Rows to have been reranked before it, with a fixed rerank. */
+extern int64 HvSizingRerank(const HvSizing *sizing, double k);
+
+/* Rows that reranking by bounds fetches for k rows, for the cost estimate. */
+extern double HvSizingExpectedFetches(const HvSizing *sizing, double k);
+
+#endif							/* HVSIZING_H */

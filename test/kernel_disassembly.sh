@@ -1,0 +1,121 @@
+#!/bin/sh
+#
+# kernel_disassembly.sh
+#	Do the kernels contain the instructions that they were written for?
+#
+# A compiler that leaves out a target attribute, or a builtin that falls back to
+# plain code, still gives right results; only the speed would tell.  This
+# compiles the kernels and looks.  Output is TAP.
+#
+# Environment: CC, OBJDUMP for x86-64; CROSS_CC, CROSS_OBJDUMP for 64-bit ARM;
+# CFLAGS.  What is not installed is skipped.
+
+CC=${CC:-cc}
+OBJDUMP=${OBJDUMP:-objdump}
+CROSS_CC=${CROSS_CC:-aarch64-linux-gnu-gcc}
+CROSS_OBJDUMP=${CROSS_OBJDUMP:-aarch64-linux-gnu-objdump}
+CFLAGS=${CFLAGS:--O2}
+
+src=$(cd "$(dirname "$0")/../src" && pwd) || exit 2
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 2' HUP INT TERM
+
+checks=0
+failed=0
+
+# ok STATUS NAME: one check
+ok()
+{
+	checks=$((checks + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $checks - $2"
+	else
+		echo "not ok $checks - $2"
+		failed=1
+	fi
+}
+
+# skip REASON
+skip()
+{
+	checks=$((checks + 1))
+	echo "ok $checks # SKIP $1"
+}
+
+# disassemble COMPILER OBJDUMP NAME: leaves the listing in $work/NAME.s
+disassemble()
+{
+	"$1" $CFLAGS -std=c11 -c "$src/$3.c" -o "$work/$3.o" &&
+		"$2" -d --no-show-raw-insn "$work/$3.o" > "$work/$3.s"
+	ok $? "$3.c compiles with $1"
+}
+
+# has NAME FUNCTION PATTERN: does the function contain such an instruction?
+# A compiler may move the body into NAME.part.N or NAME.constprop.N.
+has()
+{
+	awk -v name="$2" '
+		/>:$/ {
+			symbol = $2
+			gsub(/[<>:]/, "", symbol)
+			sub(/\..*$/, "", symbol)
+			inside = (symbol == name)
+		}
+		inside' "$work/$1.s" | grep -Eq "$3"
+	ok $? "$2 contains $3"
+}
+
+if ! command -v "$OBJDUMP" > /dev/null 2>&1; then
+	skip "no $OBJDUMP"
+elif ! "$CC" -dM -E -x c /dev/null 2> /dev/null | grep -q __x86_64__; then
+	skip "$CC does not compile for x86-64"
+else
+	f=hvkernel_avx2
+	disassemble "$CC" "$OBJDUMP" $f
+	has $f avx2_hamming 'vpshufb .*%ymm'
+	has $f avx2_hamming 'vpsadbw .*%ymm'
+	has $f avx2_hamming_planes 'vpshufb .*%ymm'
+	has $f avx2_l2_squared 'vfmadd[123]+ps .*%ymm'
+	has $f avx2_inner_product 'vfmadd[123]+ps .*%ymm'
+	has $f avx2_inner_product_rows 'vfmadd[123]+ps .*%ymm'
+	has $f avx2_cosine_parts 'vfmadd[123]+ps .*%ymm'
+	has $f avx2_inner_product_i8 'vpmovsxbd .*%ymm'
+	has $f avx2_hadamard 'vaddps .*%ymm'
+
+	f=hvkernel_avx512
+	disassemble "$CC" "$OBJDUMP" $f
+	has $f avx512_hamming 'vpopcntq .*%zmm'
+	has $f avx512_hamming_planes 'vpopcntq .*%zmm'
+	has $f avx512_l2_squared 'vfmadd[123]+ps .*%zmm'
+	has $f avx512_inner_product 'vfmadd[123]+ps .*%zmm'
+	has $f avx512_inner_product_rows 'vfmadd[123]+ps .*%zmm'
+	has $f avx512_cosine_parts 'vfmadd[123]+ps .*%zmm'
+	has $f avx512_inner_product_i8 'vpmovsxbd .*%zmm'
+	has $f avx512_hadamard 'vaddps .*%zmm'
+
+	# the plain code must run on any processor
+	f=hvkernel_scalar
+	disassemble "$CC" "$OBJDUMP" $f
+	! grep -Eq '%[yz]mm|popcnt|vfmadd' "$work/$f.s"
+	ok $? "$f.c uses no instruction beyond the baseline"
+fi
+
+if ! command -v "$CROSS_CC" > /dev/null 2>&1 ||
+	! command -v "$CROSS_OBJDUMP" > /dev/null 2>&1; then
+	skip "no $CROSS_CC or $CROSS_OBJDUMP"
+else
+	f=hvkernel_neon
+	disassemble "$CROSS_CC" "$CROSS_OBJDUMP" $f
+	has $f neon_hamming '[[:space:]]cnt[[:space:]]+v[0-9]+\.16b'
+	has $f neon_hamming_planes '[[:space:]]cnt[[:space:]]+v[0-9]+\.16b'
+	has $f neon_l2_squared 'fmla[[:space:]]+v[0-9]+\.4s'
+	has $f neon_inner_product 'fmla[[:space:]]+v[0-9]+\.4s'
+	has $f neon_inner_product_rows 'fmla[[:space:]]+v[0-9]+\.4s'
+	has $f neon_cosine_parts 'fmla[[:space:]]+v[0-9]+\.4s'
+	has $f neon_inner_product_i8 'scvtf[[:space:]]+v[0-9]+\.4s'
+	has $f neon_hadamard 'fadd[[:space:]]+v[0-9]+\.4s'
+fi
+
+echo "1..$checks"
+exit $failed

@@ -1,0 +1,137 @@
+#!/bin/sh
+#
+# test/layers.sh
+#	Do the files of src/ keep to their layers (test/layers.txt) and sizes?
+#	TAP on stdout, status 1 if not.
+#
+#	Looked at: what a file includes, without circles; that arithmetic names nothing of
+#	PostgreSQL and allocates nothing; that only storage names the functions
+#	that read, lock, dirty and log buffers; files over 600 lines, functions
+#	over 100, parameter lists over 7.
+
+cd "$(dirname "$0")/.." || exit 1
+
+number=0
+status=0
+
+# report NAME COMPLAINTS: one TAP line, complaints as diagnostics
+report()
+{
+	number=$((number + 1))
+	if [ -z "$2" ]; then
+		echo "ok $number - $1"
+	else
+		echo "not ok $number - $1"
+		echo "$2" | sed 's/^/#   /'
+		status=1
+	fi
+}
+
+# Every check below is an awk program over the sources without comments and
+# string constants; "code[line]" would be the natural form, so this filter
+# keeps line numbers: it blanks, it does not delete.
+blank_comments()
+{
+	awk '
+	{
+		line = $0; out = ""
+		while (length(line) > 0) {
+			if (inside) {
+				end = index(line, "*/")
+				if (end == 0) { line = ""; break }
+				line = substr(line, end + 2); inside = 0
+			} else {
+				start = index(line, "/*")
+				if (start == 0) { out = out line; break }
+				out = out substr(line, 1, start - 1) " "
+				line = substr(line, start + 2); inside = 1
+			}
+		}
+		if (out !~ /^[ \t]*#[ \t]*include/)
+			gsub(/"([^"\\]|\\.)*"/, "\"\"", out)
+		print out
+	}' "$1"
+}
+
+stripped=$(mktemp -d)
+trap 'rm -rf "$stripped"' EXIT
+for file in src/*.c src/*.h; do
+	blank_comments "$file" >"$stripped/${file#src/}"
+done
+cd "$stripped" || exit 1
+table=$OLDPWD/test/layers.txt
+
+# layer FILE: its number, empty if the table has none
+layer()
+{
+	name=${1%.*}
+	while read -r level pattern; do
+		case $level in '' | \#*) continue ;; esac
+		# shellcheck disable=SC2254
+		case $name in $pattern) echo "$level"; return ;; esac
+	done <"$table"
+}
+
+report 'every file has a layer' "$(for file in *; do
+	[ -n "$(layer "$file")" ] || echo "$file is not in test/layers.txt"
+done)"
+
+report 'files include only their own layer and those below' "$(for file in *; do
+	own=$(layer "$file")
+	sed -n 's/^[ \t]*#[ \t]*include "\(hv[a-z0-9_]*\.h\)".*/\1/p' "$file" |
+		while read -r header; do
+			below=$(layer "$header")
+			[ "${below:-9}" -le "${own:-9}" ] ||
+				echo "$file (layer $own) includes $header (layer $below)"
+		done
+done)"
+
+# a module is a .c file with its header
+report 'no two modules include each other, not even by way of others' "$(for file in *; do
+	sed -n 's/^[ \t]*#[ \t]*include "\(hv[a-z0-9_]*\)\.h".*/\1/p' "$file" |
+		while read -r other; do
+			[ "${file%.*}" = "$other" ] || echo "${file%.*} $other"
+		done
+done | tsort 2>&1 >/dev/null | sed 's/^tsort: //')"
+
+arithmetic=$(for file in *; do [ "$(layer "$file")" != 0 ] || echo "$file"; done)
+not_storage=$(for file in *; do
+	case $file in hvstore* | hvcompat.h) ;; *) echo "$file" ;; esac
+done)
+
+report 'arithmetic includes nothing of PostgreSQL' "$(grep -nE \
+	'^[ 	]*#[ 	]*include "' $arithmetic | grep -v 'include "hv')"
+report 'arithmetic neither allocates nor raises errors' "$(grep -nwE \
+	'palloc|palloc0|pfree|malloc|calloc|realloc|free|elog|ereport|Assert' $arithmetic)"
+report 'only storage touches buffers and WAL' "$(grep -nE \
+	'\<(ReadBuffer|ReadRecentBuffer|ConditionalLockBuffer|LockBuffer|GenericXLog|MarkBufferDirty|ExtendBufferedRel|log_newpage)[A-Za-z]*' \
+	$not_storage)"
+
+report 'no file over 600 lines' "$(wc -l * | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }')"
+
+report 'no function over 100 lines' "$(awk '
+	FNR == 1 { start = 0 }
+	/^\{/ { start = FNR }
+	/^\}/ { if (start && FNR - start > 101) print FILENAME ":" start ": " FNR - start - 1 " lines"; start = 0 }' *)"
+
+# A parameter list: from a name at the start of a line (or a declaration
+# there) and its opening bracket to the matching closing one.
+report 'no parameter list over 7' "$(awk '
+	function flush_list(   i, c, depth, commas) {
+		depth = 0; commas = 0
+		for (i = 1; i <= length(list); i++) {
+			c = substr(list, i, 1)
+			if (c == "(") depth++
+			else if (c == ")") { if (--depth == 0) break }
+			else if (c == "," && depth == 1) commas++
+		}
+		if (depth != 0) return 0
+		if (commas + 1 > 7) print FILENAME ":" start ": " commas + 1 " parameters"
+		return 1
+	}
+	FNR == 1 { open = 0 }
+	!open && /^[A-Za-z_][A-Za-z0-9_ \t*]*\(/ { open = 1; start = FNR; list = "" }
+	open { list = list $0 " "; if (flush_list()) open = 0; else if (FNR - start > 30) open = 0 }' *)"
+
+echo "1..$number"
+exit $status

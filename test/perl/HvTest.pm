@@ -1,0 +1,429 @@
+# test/perl/HvTest.pm
+#	What the server tests share: a node with the extension, vector sets with
+#	ground truth in tables, vectors made up from a seed, recall.
+#
+# A set SET in table "items" is always three tables:
+#	items		(id int, v real[])	id counts from 0
+#	items_query	(id int, v real[])
+#	items_truth	(id int, ids int[], kth float8[])	of query id: the nearest rows
+#				and their distances, nearest first
+
+package HvTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(
+  new_node data_folder have_sets load_set with_metric make_clustered make_truth
+  recall check_index uses_index last_scan stats
+);
+
+# the ordering operator and the operator class of each metric
+our %OPERATOR = (l2 => '<->', ip => '<#>', cosine => '<=>');
+our %OPCLASS =
+  (l2 => 'real_l2_ops', ip => 'real_ip_ops', cosine => 'real_cosine_ops');
+
+# new_node(NAME, CONF): a running server with the extension in its database
+# postgres.  CONF is appended to postgresql.conf.
+sub new_node
+{
+	my ($name, $conf) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name // 'main');
+
+	$node->init;
+	$node->append_conf('postgresql.conf',
+		"shared_buffers = 64MB\nmax_wal_size = 4GB\nautovacuum = off\n");
+	$node->append_conf('postgresql.conf', $conf) if defined $conf;
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION hvindex');
+	return $node;
+}
+
+# The folder of vector sets, or undef: then the caller skips and says so.
+sub data_folder
+{
+	my $folder = $ENV{HV_DATA};
+
+	return (defined $folder && $folder ne '' && -d $folder) ? $folder : undef;
+}
+
+# have_sets(SET, ...): are all these sets in the folder?
+sub have_sets
+{
+	my $folder = data_folder() // return 0;
+
+	foreach my $set (@_)
+	{
+		my @files = glob "$folder/$set-base.*";
+
+		return 0 unless @files;
+	}
+	return 1;
+}
+
+# ---------------------------------------------------------------------------
+# Files of vectors
+# ---------------------------------------------------------------------------
+
+# All bytes of a file, through gzip where its name says so.
+sub read_bytes
+{
+	my ($path) = @_;
+	my $fh;
+
+	if ($path =~ /\.gz$/)
+	{
+		open $fh, '-|', 'gzip', '-dc', $path or die "gzip $path: $!";
+	}
+	else
+	{
+		open $fh, '<', $path or die "$path: $!";
+	}
+	binmode $fh;
+	local $/;
+	my $bytes = <$fh>;
+	close $fh or die "$path: read failed";
+	return $bytes;
+}
+
+# The bits of the float32 that equals a float16 given by its bits.
+sub half_to_float_bits
+{
+	my ($half) = @_;
+	my $sign = ($half & 0x8000) << 16;
+	my $exponent = ($half >> 10) & 0x1f;
+	my $fraction = $half & 0x3ff;
+
+	return $sign | 0x7f800000 | ($fraction << 13) if $exponent == 31;
+	if ($exponent == 0)
+	{
+		return $sign if $fraction == 0;
+		$exponent = 1;
+		while (!($fraction & 0x400))
+		{
+			$fraction <<= 1;
+			$exponent--;
+		}
+		$fraction &= 0x3ff;
+	}
+	return $sign | (($exponent + 112) << 23) | ($fraction << 13);
+}
+
+# Per file format: bytes a value, how to unpack one, bits of the float32 of
+# each possible value (undef: the value is those bits).
+my %FORMAT = (
+	fbin => [ 4, 'V', undef ],
+	u8bin => [ 1, 'C', [ map { unpack 'N', pack 'f>', $_ } 0 .. 255 ] ],
+	f16bin => [ 2, 'v', undef ],    # its table is made when it is needed
+);
+
+# The rows of a vector file as an array of arrays of float32 bits; at most
+# $limit rows.  Returns (rows, dimensions).
+sub read_vectors
+{
+	my ($path, $limit) = @_;
+	my ($name) = $path =~ /\.(fbin|u8bin|f16bin)(?:\.gz)?$/
+	  or die "$path: unknown format";
+	my ($size, $letter, $table) = @{ $FORMAT{$name} };
+	my $bytes = read_bytes($path);
+	my ($n, $dim) = unpack 'V2', $bytes;
+
+	die "$path: wrong length"
+	  unless length($bytes) == 8 + $n * $dim * $size;
+	if ($name eq 'f16bin')
+	{
+		$table = $FORMAT{$name}[2] //=
+		  [ map { half_to_float_bits($_) } 0 .. 65535 ];
+	}
+
+	$n = $limit if defined $limit && $limit < $n;
+	my @rows;
+	foreach my $i (0 .. $n - 1)
+	{
+		my @values = unpack "x@{[8 + $i * $dim * $size]}($letter)$dim", $bytes;
+		@values = @{$table}[@values] if $table;
+		push @rows, \@values;
+	}
+	return (\@rows, $dim);
+}
+
+# Ground truth: arrays of ids and of distances per query.
+sub read_truth
+{
+	my ($path) = @_;
+	my $bytes = read_bytes($path);
+	my ($n, $k) = unpack 'V2', $bytes;
+	my (@ids, @distances);
+
+	foreach my $i (0 .. $n - 1)
+	{
+		push @ids, [ unpack "x@{[8 + $i * $k * 4]}(l<)$k", $bytes ];
+		push @distances, [ unpack "x@{[8 + ($n + $i) * $k * 4]}(f<)$k", $bytes ];
+	}
+	return (\@ids, \@distances);
+}
+
+# ---------------------------------------------------------------------------
+# Tables
+# ---------------------------------------------------------------------------
+
+# Creates a table (id int, v real[]) and fills it from rows of float32 bits by
+# a binary COPY, which keeps every bit.
+sub copy_vectors
+{
+	my ($node, $table, $rows, $storage) = @_;
+	my $file = $node->basedir . "/$table.copy";
+
+	$node->safe_psql('postgres', "CREATE TABLE $table (id int, v real[])");
+	$node->safe_psql('postgres', "ALTER TABLE $table ALTER v SET STORAGE $storage")
+	  if defined $storage;
+
+	open my $fh, '>', $file or die "$file: $!";
+	binmode $fh;
+	print $fh "PGCOPY\n\xff\r\n\0", pack('N2', 0, 0);
+	my $id = 0;
+	foreach my $row (@$rows)
+	{
+		# one dimension, no nulls, float4 (type 700), length, lower bound 1
+		my $array = pack 'N5', 1, 0, 700, scalar(@$row), 1;
+
+		$array .= pack '(N2)*', map { (4, $_) } @$row;
+		print $fh pack('n N2 N', 2, 4, $id++, length $array), $array;
+	}
+	print $fh pack('n', 0xffff);
+	close $fh or die "$file: $!";
+
+	$node->safe_psql('postgres',
+		"COPY $table FROM '$file' WITH (FORMAT binary); ANALYZE $table");
+	unlink $file;
+	return;
+}
+
+sub store_truth
+{
+	my ($node, $table, $ids, $distances) = @_;
+	my $copy = join '', map {
+		"$_\t{" . join(',', @{ $ids->[$_] }) . "}\t{"
+		  . join(',', map { sprintf '%.9g', $_ } @{ $distances->[$_] }) . "}\n"
+	} 0 .. $#$ids;
+	my $file = $node->basedir . "/$table.copy";
+
+	append_to_file($file, $copy);
+	$node->safe_psql('postgres',
+		"CREATE TABLE ${table}_truth (id int, ids int[], kth float8[]);"
+		  . "COPY ${table}_truth FROM '$file'");
+	unlink $file;
+	return;
+}
+
+# load_set(NODE, SET, METRIC, [table => NAME, limit => ROWS, queries => N,
+# storage => 'plain']): the set's three tables.  With limit, the truth is
+# computed from the rows that are there.  Returns { table, metric, operator,
+# opclass, dim, rows, queries }.  Ask have_sets() first: a set that is not
+# there is an error.
+sub load_set
+{
+	my ($node, $set, $metric, %option) = @_;
+	my $folder = data_folder() // die 'no folder of vector sets (HV_DATA)';
+	my $table = $option{table} // 'items';
+	my ($base) = glob "$folder/$set-base.*";
+	my ($query) = glob "$folder/$set-query.*";
+
+	die "no set $set in $folder" unless defined $base && defined $query;
+	my ($rows, $dim) = read_vectors($base, $option{limit});
+	my ($queries) = read_vectors($query, $option{queries});
+	copy_vectors($node, $table, $rows, $option{storage});
+	copy_vectors($node, "${table}_query", $queries);
+
+	my $self = describe($table, $metric, $dim, scalar @$rows, scalar @$queries);
+	$self->{set} = $set;
+	$self->{whole} = !defined $option{limit};
+	load_truth($node, $self);
+	return $self;
+}
+
+# with_metric(NODE, SET, METRIC): the same tables under another metric.  Their
+# truth is replaced.
+sub with_metric
+{
+	my ($node, $set, $metric) = @_;
+	my $self = { %$set, %{ describe($set->{table}, $metric, @{$set}{qw(dim rows queries)}) } };
+
+	$node->safe_psql('postgres', "DROP TABLE $self->{table}_truth");
+	load_truth($node, $self);
+	return $self;
+}
+
+# Truth from the set's file where there is one for the rows that are there.
+sub load_truth
+{
+	my ($node, $self) = @_;
+	my ($table, $metric) = @{$self}{qw(table metric)};
+	my $prefix = data_folder() . "/$self->{set}-gt100";
+	my ($file) =
+	  grep { -e } ("$prefix-$metric.ibin", $metric eq 'l2' ? "$prefix.ibin" : ());
+
+	return make_truth($node, $self) unless defined $file && $self->{whole};
+	my ($ids, $distances) = read_truth($file);
+	my $last = $self->{queries} - 1;
+
+	store_truth($node, $table, [ @{$ids}[ 0 .. $last ] ], [ @{$distances}[ 0 .. $last ] ]);
+	return;
+}
+
+sub describe
+{
+	my ($table, $metric, $dim, $rows, $queries) = @_;
+
+	return {
+		table => $table,
+		metric => $metric,
+		operator => $OPERATOR{$metric},
+		opclass => $OPCLASS{$metric},
+		dim => $dim,
+		rows => $rows,
+		queries => $queries
+	};
+}
+
+# make_truth(NODE, SET, K): (re)computes the truth of a set by sequential
+# scans over what its table holds now, K (100) neighbours a query.
+sub make_truth
+{
+	my ($node, $set, $k) = @_;
+	my ($table, $operator) = @{$set}{qw(table operator)};
+
+	$k //= 100;
+	$node->safe_psql('postgres', qq{
+		SET enable_indexscan = off;
+		DROP TABLE IF EXISTS ${table}_truth;
+		CREATE TABLE ${table}_truth AS
+		SELECT q.id, array_agg(s.id ORDER BY s.d, s.id) AS ids,
+			   array_agg(s.d ORDER BY s.d, s.id) AS kth
+		FROM ${table}_query q,
+			 LATERAL (SELECT t.id, t.v $operator q.v AS d FROM $table t
+					  WHERE t.v IS NOT NULL
+					  ORDER BY d, t.id LIMIT $k) s
+		GROUP BY q.id});
+	return;
+}
+
+# make_clustered(NODE, METRIC, [table, rows => 10000, dims => 64, clusters =>
+# 100, spread => 0.5, queries => 50, seed => 1, storage]): vectors around
+# normally distributed centres, the same for the same seed everywhere (Perl
+# has a generator of its own).  spread is the standard deviation inside a
+# cluster, that of the centres is 1.  Queries are drawn the same way.
+sub make_clustered
+{
+	my ($node, $metric, %option) = @_;
+	my $table = $option{table} // 'items';
+	my $dims = $option{dims} // 64;
+	my $spread = $option{spread} // 0.5;
+
+	srand($option{seed} // 1);
+	my @centres =
+	  map { [ map { normal() } 1 .. $dims ] } 1 .. ($option{clusters} // 100);
+	my $draw = sub {
+		my $centre = $centres[ int rand @centres ];
+
+		return [ unpack 'N*', pack 'f>*', map { $_ + $spread * normal() } @$centre ];
+	};
+	my @rows = map { $draw->() } 1 .. ($option{rows} // 10000);
+	my @queries = map { $draw->() } 1 .. ($option{queries} // 50);
+
+	copy_vectors($node, $table, \@rows, $option{storage});
+	copy_vectors($node, "${table}_query", \@queries);
+	my $self = describe($table, $metric, $dims, scalar @rows, scalar @queries);
+	make_truth($node, $self);
+	return $self;
+}
+
+# a normally distributed number (Box and Muller)
+sub normal
+{
+	return sqrt(-2 * log(1 - rand)) * cos(6.283185307179586 * rand);
+}
+
+# ---------------------------------------------------------------------------
+# Looking at an index
+# ---------------------------------------------------------------------------
+
+# recall(NODE, SET, K, SETTINGS): mean share of the true K nearest among the K
+# rows that ORDER BY .. LIMIT K gives, 0 .. 1.  A row at the distance of the
+# K-th counts whatever its number.  SETTINGS is SQL that goes before, as in
+# 'SET hvtree.probes = 10;'.
+sub recall
+{
+	my ($node, $set, $k, $settings) = @_;
+	my ($table, $operator) = @{$set}{qw(table operator)};
+
+	$settings //= 'SET enable_seqscan = off;';
+	# settings print nothing; the one line is the result
+	return $node->safe_psql('postgres', qq{
+		$settings
+		SELECT avg(hits::float8 / least($k, cardinality(ids)))
+		FROM (SELECT g.ids,
+					 (SELECT count(*)
+					  FROM (SELECT t.id, t.v $operator q.v AS d FROM $table t
+							ORDER BY t.v $operator q.v LIMIT $k) s
+					  WHERE s.id = ANY (g.ids[1:$k])
+						 OR s.d <= g.kth[least($k, cardinality(g.ids))]
+								   + 1e-6 * abs(g.kth[least($k, cardinality(g.ids))])) AS hits
+			  FROM ${table}_query q JOIN ${table}_truth g USING (id)) r});
+}
+
+# check_index(NODE, INDEX, NAME): a test that every page of the index is sound.
+sub check_index
+{
+	my ($node, $index, $name) = @_;
+	my ($rc, $pages, $errors) =
+	  $node->psql('postgres', "SELECT hvtree_check('$index')");
+
+	return ok($rc == 0 && $pages =~ /^[1-9]\d*$/, $name // "$index is sound")
+	  || diag($errors);
+}
+
+# uses_index(NODE, QUERY, INDEX): does the plan of a query scan that index?
+sub uses_index
+{
+	my ($node, $query, $index) = @_;
+
+	return $node->safe_psql('postgres', "EXPLAIN (COSTS OFF) $query") =~
+	  /Index Scan using \Q$index\E\b/;
+}
+
+# stats(NODE, INDEX): the row of hvtree_stats as a hash of strings
+sub stats
+{
+	my ($node, $index) = @_;
+
+	return one_row($node, "SELECT * FROM hvtree_stats('$index')");
+}
+
+# last_scan(NODE, QUERY, SETTINGS): runs a query and returns the row of
+# hvtree_last_scan after it, as a hash of strings
+sub last_scan
+{
+	my ($node, $query, $settings) = @_;
+
+	return one_row($node, 'SELECT * FROM hvtree_last_scan()',
+		($settings // '') . "SELECT count(*) FROM ($query) q;");
+}
+
+# The first row of a query by column names; $before runs in the same session.
+sub one_row
+{
+	my ($node, $query, $before) = @_;
+	my $output = $node->safe_psql('postgres',
+		($before // '') . "SELECT key || '=' || coalesce(value, '') "
+		  . "FROM ($query) r, json_each_text(row_to_json(r));");
+
+	return { map { /^(\w+)=(.*)$/ ? ($1, $2) : () } split /\n/, $output };
+}
+
+1;

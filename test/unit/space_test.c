@@ -1,0 +1,248 @@
+/*-------------------------------------------------------------------------
+ *
+ * space_test.c
+ *	  The way into the tree space: orders and lengths must survive it.
+ *
+ * NOTES
+ *	  Every metric's promise is checked on pairs of random vectors: distances
+ *	  in the tree space must be what the metric says, whatever the mean.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  test/unit/space_test.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <float.h>
+#include <string.h>
+
+#include "hvkernel.h"
+#include "hvspace.h"
+#include "unit.h"
+
+#define MAX_DIMS	6000
+#define NVECTORS	40
+
+static float data[NVECTORS][MAX_DIMS];
+static float images[NVECTORS][MAX_DIMS];
+static float query[MAX_DIMS];
+static float query_image[MAX_DIMS];
+static float mean[MAX_DIMS];
+static HvSpace space;
+static HvRotation *rotation;
+
+static uint64_t random_state = 7;
+
+static float
+gauss(void)
+{
+	return (float) unit_normal(&random_state);
+}
+
+static double
+distance2(const float *a, const float *b, int n)
+{
+	double		sum = 0.0;
+
+	for (int i = 0; i < n; i++)
+		sum += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+	return sum;
+}
+
+static double
+product(const float *a, const float *b, int n)
+{
+	double		sum = 0.0;
+
+	for (int i = 0; i < n; i++)
+		sum += (double) a[i] * b[i];
+	return sum;
+}
+
+static bool
+all_finite(const float *x, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (!isfinite(x[i]))
+			return false;
+	}
+	return true;
+}
+
+/* random data about a mean, projected with the right M */
+static void
+make_space(HvMetric metric, int dim, bool with_mean)
+{
+	double		max_norm = 0.0;
+
+	for (int v = 0; v < NVECTORS; v++)
+	{
+		for (int i = 0; i < dim; i++)
+			data[v][i] = 0.5f + gauss() * (1.0f + 0.02f * (float) v);
+		max_norm = fmax(max_norm, HvMetricNorm(data[v], dim));
+	}
+	for (int i = 0; i <= dim; i++)
+	{
+		query[i] = 0.5f + 7.0f * gauss();
+		mean[i] = 0.5f + 0.1f * gauss();
+	}
+
+	free(rotation);
+	rotation = malloc(HvRotationSize(HvSpaceRotateDims(metric, dim)));
+	HvRotationInit(rotation, HvSpaceRotateDims(metric, dim), 42);
+	HvSpaceInit(&space, metric, dim, (float) max_norm, with_mean ? mean : NULL, rotation);
+
+	for (int v = 0; v < NVECTORS; v++)
+		HvSpaceProject(&space, data[v], images[v]);
+	HvSpaceProjectQuery(&space, query, query_image);
+}
+
+static void
+test_dims(void)
+{
+	ok(HvSpaceCenterDims(HV_METRIC_L2, 128) == 128 &&
+	   HvSpaceCenterDims(HV_METRIC_IP, 128) == 129, "inner product has one dimension more");
+	ok(HvSpaceRotateDims(HV_METRIC_L2, 3) == HV_MIN_CODE_BITS &&
+	   HvSpaceCodeBits(HV_METRIC_L2, 3) == HV_MIN_CODE_BITS, "short vectors are padded");
+	ok(HvSpaceRotateDims(HV_METRIC_COSINE, 1024) == 1024 &&
+	   HvSpaceRotateDims(HV_METRIC_IP, 1024) == 1088, "to a multiple of 64");
+	ok(HvSpaceRotateDims(HV_METRIC_L2, 5000) == 5056 &&
+	   HvSpaceCodeBits(HV_METRIC_L2, 5000) == 4096, "long ones are cut");
+}
+
+/* the largest relative error of squared distances, query to data */
+static double
+l2_error(bool cosine, int dim)
+{
+	double		worst = 0.0;
+
+	for (int v = 0; v < NVECTORS; v++)
+	{
+		double		got = distance2(query_image, images[v], space.code_bits);
+		double		exact = distance2(query, data[v], dim);
+
+		if (cosine)
+			exact = 2.0 - 2.0 * product(query, data[v], dim) /
+				(HvMetricNorm(query, dim) * HvMetricNorm(data[v], dim));
+		worst = fmax(worst, fabs(got - exact) / exact);
+	}
+	return worst;
+}
+
+/*
+ * Under inner product the squared distance must be 2 M^2 - 2 M <x, q> / |q|.
+ */
+static double
+ip_error(int dim)
+{
+	double		worst = 0.0;
+	double		m = space.max_norm;
+
+	for (int v = 0; v < NVECTORS; v++)
+	{
+		double		got = distance2(query_image, images[v], space.code_bits);
+		double		exact = 2.0 * m * m
+			- 2.0 * m * product(query, data[v], dim) / HvMetricNorm(query, dim);
+
+		worst = fmax(worst, fabs(got - exact) / (m * m));
+	}
+	return worst;
+}
+
+static void
+test_metrics(void)
+{
+	static const int dims[] = {1, 3, 100, 784, 1024, 1536};
+
+	for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++)
+	{
+		for (int with_mean = 0; with_mean < 2; with_mean++)
+		{
+			make_space(HV_METRIC_L2, dims[i], with_mean);
+			ok(l2_error(false, dims[i]) < 1e-3, "%d dimensions: L2 distances stay", dims[i]);
+			make_space(HV_METRIC_COSINE, dims[i], with_mean);
+			ok(dims[i] == 1 || l2_error(true, dims[i]) < 1e-3,
+			   "%d dimensions: cosine as distance of directions", dims[i]);
+			make_space(HV_METRIC_IP, dims[i], with_mean);
+			ok(ip_error(dims[i]) < 1e-4, "%d dimensions: inner product as distance", dims[i]);
+		}
+	}
+
+	make_space(HV_METRIC_L2, 5000, true);
+	ok(l2_error(false, 5000) < 0.15, "5000 dimensions: cut, but of the same length");
+}
+
+static void
+test_lengths_do_not_matter(void)
+{
+	static const float factors[] = {1e-30f, 1e-3f, 1e30f};
+	float	   *image = images[0];
+
+	for (size_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++)
+	{
+		static float scaled[MAX_DIMS];
+
+		make_space(HV_METRIC_COSINE, 100, true);
+		for (int d = 0; d < 100; d++)
+			scaled[d] = data[0][d] * factors[i];
+		HvSpaceProject(&space, scaled, images[1]);
+		ok(distance2(image, images[1], space.code_bits) < 1e-9, "cosine: data times %g", factors[i]);
+
+		make_space(HV_METRIC_IP, 100, true);
+		for (int d = 0; d < 100; d++)
+			scaled[d] = query[d] * factors[i];
+		HvSpaceProjectQuery(&space, scaled, images[1]);
+		ok(distance2(query_image, images[1], space.code_bits) < 1e-7 * space.max_norm * space.max_norm,
+		   "inner product: query times %g", factors[i]);
+	}
+}
+
+static void
+test_extremes(HvMetric metric)
+{
+	static const float values[] = {0.0f, 1e-44f, 1e-20f, 1e15f, 1e25f, FLT_MAX};
+	static float x[MAX_DIMS];
+
+	make_space(metric, 300, true);
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+	{
+		double		norm;
+
+		for (int d = 0; d < 300; d++)
+			x[d] = (d % 2) ? values[i] : -values[i];
+		HvSpaceInit(&space, metric, 300, (float) fmin(HvMetricNorm(x, 300), FLT_MAX), mean, rotation);
+		HvSpaceProject(&space, x, images[0]);
+		norm = HvMetricNorm(images[0], space.code_bits);
+		ok(all_finite(images[0], space.code_bits) && norm <= 1.001 * HV_SPACE_MAX_NORM,
+		   "%s: vector of %g is finite and short enough", HvMetricName(metric), values[i]);
+		HvSpaceProjectQuery(&space, x, images[0]);
+		norm = HvMetricNorm(images[0], space.code_bits);
+		ok(all_finite(images[0], space.code_bits) && norm <= 1.001 * HV_SPACE_MAX_NORM,
+		   "%s: query of %g is finite and short enough", HvMetricName(metric), values[i]);
+	}
+
+	/* the difference alone overflows */
+	for (int d = 0; d <= 300; d++)
+	{
+		x[d] = FLT_MAX;
+		mean[d] = -FLT_MAX;
+	}
+	HvSpaceProject(&space, x, images[0]);
+	ok(all_finite(images[0], space.code_bits), "%s: far from the mean", HvMetricName(metric));
+}
+
+int
+main(void)
+{
+	HvKernelsInit();
+	test_dims();
+	test_metrics();
+	test_lengths_do_not_matter();
+	test_extremes(HV_METRIC_L2);
+	test_extremes(HV_METRIC_IP);
+	test_extremes(HV_METRIC_COSINE);
+	free(rotation);
+	return done();
+}
