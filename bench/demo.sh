@@ -46,7 +46,7 @@ step "the true neighbours of $queries queries, by brute force"
 step 'CREATE INDEX ON items USING hvtree (embedding real_cosine_ops)'
 echo '   SELECT id FROM items ORDER BY embedding <=> $1 LIMIT 10'
 "$here/hvbench" --table items --metric cosine --query "$query" --gt "$cluster_dir/truth.ibin" \
-	--create '' --session maintenance_work_mem=1GB --exact 20 --tsv "$results"
+	--create '' --session maintenance_work_mem=1GB --exact 10 --tsv "$results"
 
 step 'in short'
 if [ "$(value 1 plan)" != index ]; then

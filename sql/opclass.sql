@@ -11,7 +11,7 @@ WHERE a.amname = 'hvtree'
 ORDER BY opcname;
 
 -- each orders by its operator, in the order of float8
-SELECT opfname, amopstrategy, amopopr::regoperator, amoppurpose, sf.opfname AS sort_family
+SELECT f.opfname, amopstrategy, amopopr::regoperator, amoppurpose, sf.opfname AS sort_family
 FROM pg_amop
 JOIN pg_opfamily f ON f.oid = amopfamily
 JOIN pg_am a ON a.oid = amopmethod

@@ -51,8 +51,9 @@
 #include "hvspill.h"
 #include "hvwriter.h"
 
-/* leaves are filled so far, to take inserts before their first split */
-#define LEAF_FILL			0.75
+/* leaves are filled so far on average, and at most, to take inserts before they split */
+#define LEAF_FILL			0.85
+#define LEAF_LIMIT			0.95
 
 /* what spilling makes of one row, measured on text embeddings: 1.8 to 1.9 */
 #define COPIES_EXPECTED		1.85
@@ -258,6 +259,7 @@ typedef struct Assignment
 {
 	HvBuild    *build;
 	HvPlacer   *placer;			/* NULL: all rows go to leaf 0 */
+	int		   *counts;			/* tuples of each leaf so far */
 	Tuplesortstate *sort;
 	TupleTableSlot *put_slot;
 	TupleTableSlot *get_slot;
@@ -276,6 +278,16 @@ sort_columns(void)
 	TupleDescInitEntry(desc, SORT_ROW, "row", INT8OID, -1, 0);
 	TupleDescInitEntry(desc, SORT_TUPLE, "tuple", BYTEAOID, -1, 0);
 	return desc;
+}
+
+/* Has a leaf got as many tuples as its page should have?  For the placer. */
+static bool
+leaf_is_full(void *arg, BlockNumber leaf)
+{
+	const Assignment *assignment = arg;
+
+	return assignment->counts[leaf] >=
+		(int) (LEAF_LIMIT * assignment->build->layout.leaf_capacity);
 }
 
 static void
@@ -306,6 +318,11 @@ begin_assignment(Assignment *assignment, HvBuild *build, HvClusterTree *tree)
 		assignment->placer = palloc0(sizeof(HvPlacer));
 		HvPlacerInit(assignment->placer, &tree->images.source, layout,
 					 build->meta.spill != 0, build->context);
+		assignment->placer->is_full = leaf_is_full;
+		assignment->placer->is_full_arg = assignment;
+		assignment->counts = MemoryContextAllocExtended(build->context,
+														tree->nleaves * sizeof(int),
+														MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	}
 }
 
@@ -355,7 +372,11 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 			elog(ERROR, "hvtree build found no leaf for a row");
 	}
 	for (int i = 0; i < placement.count; i++)
+	{
+		if (assignment->counts)
+			assignment->counts[placement.leaves[i]]++;
 		put_copy(assignment, entry, (int) placement.leaves[i], i == 0 ? 0 : HV_ENTRY_SPILLED);
+	}
 	assignment->rows++;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->row_context);

@@ -37,11 +37,19 @@
 /* a second leaf must not be much farther than the first: squared distances */
 #define SPILL_REACH		2.0f
 
+/*
+ * A row whose leaf is full goes to the next one that has room if it is not
+ * farther than this, rather than make the build divide the leaf: squared
+ * distances.
+ */
+#define DISPLACE_REACH	1.3f
+
 /* what is known of a leaf that was looked at */
 typedef struct LeafSeen
 {
 	BlockNumber block;
 	float		distance;		/* squared, to the centroid */
+	bool		full;
 	HvByteFactors factors;
 } LeafSeen;
 
@@ -52,6 +60,7 @@ HvPlacerInit(HvPlacer *placer, HvPageSource *source, const HvLayout *layout, boo
 	placer->source = source;
 	placer->layout = layout;
 	placer->spill = spill;
+	placer->is_full = NULL;
 	HvDescentInit(&placer->descent, source, layout, PLACE_BEAM, context);
 	placer->residual = MemoryContextAlloc(context, layout->code_bits * sizeof(float));
 	placer->centroids = MemoryContextAlloc(context, layout->code_bits * PLACE_LEAVES);
@@ -80,15 +89,14 @@ read_centroid(HvPlacer *placer, const HvNode *node, int8 *values, HvByteFactors 
 	return found;
 }
 
-/* Reads the centroids of the nearest leaves; returns how many, *nearest is one of them. */
+/* Reads the centroids of the nearest leaves; returns how many. */
 static int
-look_at_leaves(HvPlacer *placer, const float *o, LeafSeen *seen, int *nearest)
+look_at_leaves(HvPlacer *placer, const float *o, LeafSeen *seen)
 {
 	int			n = 0;
 	int			bits = placer->layout->code_bits;
 	const HvNode *node;
 
-	*nearest = 0;
 	while (n < PLACE_LEAVES && (node = HvDescentNext(&placer->descent)) != NULL)
 	{
 		int8	   *values = placer->centroids + n * bits;
@@ -98,11 +106,29 @@ look_at_leaves(HvPlacer *placer, const float *o, LeafSeen *seen, int *nearest)
 		seen[n].block = node->extra;
 		seen[n].distance = HvByteDistance(values, &seen[n].factors, o,
 										  placer->code.norm2, bits);
-		if (seen[n].distance < seen[*nearest].distance)
-			*nearest = n;
+		seen[n].full = placer->is_full && placer->is_full(placer->is_full_arg, node->extra);
 		n++;
 	}
 	return n;
+}
+
+/* The nearest leaf, or the nearest one with room if that is about as near. */
+static int
+choose_first(const LeafSeen *seen, int n)
+{
+	int			nearest = 0;
+	int			best = -1;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (seen[i].distance < seen[nearest].distance)
+			nearest = i;
+		if (!seen[i].full && (best < 0 || seen[i].distance < seen[best].distance))
+			best = i;
+	}
+	if (best >= 0 && seen[best].distance <= DISPLACE_REACH * seen[nearest].distance)
+		return best;
+	return nearest;
 }
 
 /* The best second leaf by SOAR's rule, or -1. */
@@ -128,7 +154,7 @@ choose_second(HvPlacer *placer, const float *o, const LeafSeen *seen, int n, int
 		float		dot;
 		float		loss;
 
-		if (i == first || seen[i].distance > SPILL_REACH * norm2)
+		if (i == first || seen[i].full || seen[i].distance > SPILL_REACH * norm2)
 			continue;
 		/* r r' = r o - r c' */
 		dot = along - seen[i].factors.step *
@@ -163,9 +189,10 @@ HvPlace(HvPlacer *placer, const float *o, uint64 seq, uint16 encoding,
 		return;
 	}
 
-	n = look_at_leaves(placer, o, seen, &first);
+	n = look_at_leaves(placer, o, seen);
 	if (n == 0)
 		return;
+	first = choose_first(seen, n);
 	placement->leaves[placement->count++] = seen[first].block;
 	if (placer->spill)
 	{

@@ -32,13 +32,18 @@ typedef struct HvPlacer
 	HvPageSource *source;
 	const HvLayout *layout;
 	bool		spill;
+	bool		(*is_full) (void *arg, BlockNumber leaf);	/* NULL = none is */
+	void	   *is_full_arg;
 	HvDescent	descent;
 	HvQueryCode code;
 	float	   *residual;		/* of the first leaf, code_bits floats */
 	int8	   *centroids;		/* of the leaves looked at, code_bits each */
 } HvPlacer;
 
-/* All memory is taken from context, once. */
+/*
+ * All memory is taken from context, once.  A caller that fills leaves to a limit
+ * sets is_full afterwards.
+ */
 extern void HvPlacerInit(HvPlacer *placer, HvPageSource *source, const HvLayout *layout,
 						 bool spill, MemoryContext context);
 

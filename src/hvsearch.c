@@ -96,7 +96,7 @@ HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
 bool
 HvSearchIsOnePage(const HvSearch *search)
 {
-	return search->exhausted || search->descent.height == 0;
+	return search->descent.height == 0;
 }
 
 /* Adds the time since start to total. */

@@ -43,6 +43,12 @@
 #include "hvmetric.h"
 #include "hvrotate.h"
 
+/*
+ * Rows to fetch for recall@10 = .95, and bytes a row in the index, of 4,800
+ * picture descriptors of 128 dimensions by bits: 128 49 rows (57 bytes), 256 27
+ * (84), 384 23 (120), 512 21 (160), 768 18 (239), 1024 16 (324).  Text
+ * embeddings of 384 dimensions: 384 21 (128), 512 20 (154), 768 17 (233).
+ */
 #define HV_MIN_CODE_BITS	512
 #define HV_SPACE_MAX_NORM	1e15f
 

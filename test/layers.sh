@@ -4,7 +4,7 @@
 #	Do the files of src/ keep to their layers (test/layers.txt) and sizes?
 #	TAP on stdout, status 1 if not.
 #
-#	Looked at: what a file includes, without circles; that arithmetic names nothing of
+#	Looked at: what a file includes; that arithmetic names nothing of
 #	PostgreSQL and allocates nothing; that only storage names the functions
 #	that read, lock, dirty and log buffers; files over 600 lines, functions
 #	over 100, parameter lists over 7.
@@ -27,9 +27,8 @@ report()
 	fi
 }
 
-# Every check below is an awk program over the sources without comments and
-# string constants; "code[line]" would be the natural form, so this filter
-# keeps line numbers: it blanks, it does not delete.
+# The checks look at copies without comments and string constants.  These are
+# blanked, not deleted, so that line numbers stay.
 blank_comments()
 {
 	awk '
@@ -86,12 +85,9 @@ report 'files include only their own layer and those below' "$(for file in *; do
 		done
 done)"
 
-# a module is a .c file with its header
-report 'no two modules include each other, not even by way of others' "$(for file in *; do
-	sed -n 's/^[ \t]*#[ \t]*include "\(hv[a-z0-9_]*\)\.h".*/\1/p' "$file" |
-		while read -r other; do
-			[ "${file%.*}" = "$other" ] || echo "${file%.*} $other"
-		done
+report 'no header includes itself by way of others' "$(for file in *.h; do
+	sed -n 's/^[ \t]*#[ \t]*include "\(hv[a-z0-9_]*\.h\)".*/\1/p' "$file" |
+		sed "s/^/$file /"
 done | tsort 2>&1 >/dev/null | sed 's/^tsort: //')"
 
 arithmetic=$(for file in *; do [ "$(layer "$file")" != 0 ] || echo "$file"; done)
@@ -114,7 +110,8 @@ report 'no function over 100 lines' "$(awk '
 	/^\{/ { start = FNR }
 	/^\}/ { if (start && FNR - start > 101) print FILENAME ":" start ": " FNR - start - 1 " lines"; start = 0 }' *)"
 
-# A parameter list: from a name at the start of a line (or a declaration
+# The callbacks of the access method, hv and small letters, have PostgreSQL's
+# signatures.  A parameter list: from a name at the start of a line (or a declaration
 # there) and its opening bracket to the matching closing one.
 report 'no parameter list over 7' "$(awk '
 	function flush_list(   i, c, depth, commas) {
@@ -126,7 +123,7 @@ report 'no parameter list over 7' "$(awk '
 			else if (c == "," && depth == 1) commas++
 		}
 		if (depth != 0) return 0
-		if (commas + 1 > 7) print FILENAME ":" start ": " commas + 1 " parameters"
+		if (commas + 1 > 7 && list !~ /(^|[ *])hv[a-z]+\(/) print FILENAME ":" start ": " commas + 1 " parameters"
 		return 1
 	}
 	FNR == 1 { open = 0 }

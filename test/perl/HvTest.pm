@@ -21,6 +21,7 @@ use Test::More;
 our @EXPORT = qw(
   new_node data_folder have_sets load_set with_metric make_clustered make_truth
   recall check_index uses_index last_scan stats
+  vector_functions exhaustive is_complete backend_of sqlstate_of
 );
 
 # the ordering operator and the operator class of each metric
@@ -424,6 +425,89 @@ sub one_row
 		  . "FROM ($query) r, json_each_text(row_to_json(r));");
 
 	return { map { /^(\w+)=(.*)$/ ? ($1, $2) : () } split /\n/, $output };
+}
+
+# ---------------------------------------------------------------------------
+# Made up by the server
+# ---------------------------------------------------------------------------
+
+# vector_functions(NODE): SQL functions that make vectors from random().
+#	random_vector(dims)				evenly spread around 0
+#	clustered_vector(dims, k)		around one of k centres, drawn by random()
+#	vector_near(dims, c)			around centre c
+sub vector_functions
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', q{
+		CREATE FUNCTION random_vector(dims int) RETURNS real[] LANGUAGE sql VOLATILE AS
+		'SELECT array_agg((random() - 0.5)::real) FROM generate_series(1, dims)';
+		CREATE FUNCTION vector_near(dims int, c int) RETURNS real[] LANGUAGE sql VOLATILE AS
+		'SELECT array_agg((sin(c * 127.1 + i * (i + c) * 311.7) + 0.5 * (random() - 0.5))::real)
+		 FROM generate_series(1, dims) i';
+		CREATE FUNCTION clustered_vector(dims int, k int) RETURNS real[] LANGUAGE sql VOLATILE AS
+		'SELECT vector_near(dims, floor(random() * k)::int)';});
+	return;
+}
+
+# exhaustive(NODE, TABLE, OPERATOR, QUERY, [SETTINGS, WHERE, COLUMN]): reads
+# all rows of TABLE (id, v) in order by an index scan.  QUERY is an SQL
+# expression.  Returns "rows|missing|surplus|out of order": against the rows
+# that a sequential scan gives, every row once is "N|0|0|0".
+sub exhaustive
+{
+	my ($node, $table, $operator, $query, $settings, $where, $column) = @_;
+
+	$where //= 'true';
+	$column //= 'v';
+	$settings //= '';
+	return $node->safe_psql('postgres', qq{
+		SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off;
+		$settings
+		WITH found AS MATERIALIZED (
+			SELECT id, $column $operator $query AS d FROM $table WHERE $where
+			ORDER BY $column $operator $query),
+		there AS MATERIALIZED (SELECT id FROM $table WHERE $column IS NOT NULL AND ($where)),
+		ordered AS (SELECT d < lag(d) OVER () AS wrong FROM found)
+		SELECT (SELECT count(*) FROM found),
+			   (SELECT count(*) FROM (SELECT id FROM there EXCEPT ALL SELECT id FROM found) m),
+			   (SELECT count(*) FROM (SELECT id FROM found EXCEPT ALL SELECT id FROM there) s),
+			   (SELECT count(*) FROM ordered WHERE wrong)});
+}
+
+# is_complete(NODE, INDEX, TABLE, QUERY, NAME): two tests, that the index of an
+# L2 column v is sound and that a scan of it returns every row once, in order.
+sub is_complete
+{
+	my ($node, $index, $table, $query, $name) = @_;
+	my $rows = $node->safe_psql('postgres',
+		"SELECT count(*) FROM $table WHERE v IS NOT NULL");
+
+	check_index($node, $index, "$name: index is sound");
+	return is(exhaustive($node, $table, '<->', $query),
+		"$rows|0|0|0", "$name: every row once, in order");
+}
+
+# backend_of(SESSION): the process id of a background psql
+sub backend_of
+{
+	my ($session) = @_;
+
+	return $session->query_safe('SELECT pg_backend_pid()');
+}
+
+# sqlstate_of(NODE, SQL): (SQLSTATE, all of the message) of a failing command,
+# ('', '') if it succeeds, ('crash', ..) if the connection is lost
+sub sqlstate_of
+{
+	my ($node, $sql) = @_;
+	my ($rc, $out, $err) =
+	  $node->psql('postgres', "\\set VERBOSITY verbose\n$sql", on_error_stop => 1);
+
+	return ('', '') if $rc == 0;
+	return ('crash', $err)
+	  if $rc == 2 || $err =~ /server closed the connection|terminating connection/;
+	return $err =~ /ERROR:\s+([0-9A-Z]{5}):/ ? ($1, $err) : ('unknown', $err);
 }
 
 1;
