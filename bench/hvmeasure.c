@@ -91,14 +91,12 @@ statement(const HvMeasureJob *job, int limit, bool with_distance)
 }
 
 static Session
-open_session(const HvMeasureJob *job, bool sequential)
+open_session(const HvMeasureJob *job)
 {
 	Session		session = {.job = job, .conn = HvTargetConnect(job->target)};
 
 	for (int i = 0; i < job->nsettings; i++)
 		HvApplySetting(session.conn, job->settings[i]);
-	if (sequential)
-		HvExec(session.conn, "SET enable_indexscan = off");
 	return session;
 }
 
@@ -153,6 +151,20 @@ plan_is_indexed(Session *session, int limit)
 	free(explain);
 	free(sql);
 	return indexed;
+}
+
+/*
+ * Keeps the session's statements off the index, whatever the settings that were
+ * meant for the measured ones say of the other ways.
+ */
+static void
+force_sequential(Session *session)
+{
+	HvExec(session->conn, "SET enable_indexscan = off");
+	HvExec(session->conn, "SET enable_seqscan = on");
+	HvExec(session->conn, "SET enable_sort = on");
+	if (plan_is_indexed(session, session->job->k))
+		HvDie("the planner takes the index even when told not to");
 }
 
 static Pass
@@ -321,9 +333,11 @@ HvMeasure
 HvMeasureRun(const HvMeasureJob *job)
 {
 	HvMeasure	measure = new_measure();
-	Session		session = open_session(job, job->sequential);
+	Session		session = open_session(job);
 	Pass		pass = new_pass(job->queries, job->k, false);
 
+	if (job->sequential)
+		force_sequential(&session);
 	prepare(&session, "few", job->k, false);
 	measure.indexed = plan_is_indexed(&session, job->k);
 	if (!job->sequential)
@@ -352,14 +366,15 @@ HvMeasureFiltered(const HvMeasureJob *job)
 {
 	HvMeasure	measure = new_measure();
 	int			n = job->queries->n;
-	Session		exact = open_session(job, true);
-	Session		session = open_session(job, false);
+	Session		exact = open_session(job);
+	Session		session = open_session(job);
 	Pass		truth = new_pass(job->queries, job->k, true);
 	Pass		pass = new_pass(job->queries, job->k, true);
 	Pass		timed = new_pass(job->queries, job->k, false);
 	double		hits = 0.0;
 	double		wanted = 0.0;
 
+	force_sequential(&exact);
 	prepare(&exact, "exact", job->k, true);
 	run_pass(&exact, "exact", &truth);
 	PQfinish(exact.conn);

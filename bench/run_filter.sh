@@ -12,6 +12,8 @@
 #
 #	HV_DATA			folder of vector sets
 #	QUERIES			(default 100; each also runs as a sequential scan)
+#	FORCED_QUERIES	with the index forced (default 20: the whole index may have
+#					to be read for an answer)
 #	HV_TSV			file that all results are appended to as well
 
 set -euo pipefail
@@ -37,7 +39,7 @@ measure()
 	echo
 	echo "== $label"
 	"$here/hvbench" --label "$label" --table filtered --metric l2 --query "$query" \
-		--queries "${QUERIES:-100}" "$@" "${filters[@]}" ${HV_TSV:+--tsv "$HV_TSV"}
+		"$@" "${filters[@]}" ${HV_TSV:+--tsv "$HV_TSV"}
 }
 
 make -s -C "$here" hvload hvbench
@@ -65,5 +67,6 @@ done
 for share in 0.5 0.1 0.01 0.001; do
 	filters+=(--filter "near < $share")
 done
-measure planner --create '' --session maintenance_work_mem=1GB
-measure forced --session enable_seqscan=off --session enable_sort=off
+measure planner --queries "${QUERIES:-100}" --create '' --session maintenance_work_mem=1GB
+measure forced --queries "${FORCED_QUERIES:-20}" \
+	--session enable_seqscan=off --session enable_sort=off

@@ -47,10 +47,10 @@ INSERT INTO plan_long SELECT i, i % 10, plan_long_vector(i) FROM generate_series
 CREATE INDEX plan_long_v ON plan_long USING hvtree (v);
 
 -- 50,000 with columns to filter by
-CREATE TABLE plan_many (id int PRIMARY KEY, tenth int, hundredth int, few int, v real[]);
+CREATE TABLE plan_many (id int PRIMARY KEY, tenth int, hundredth int, few int, note text, v real[]);
 ALTER TABLE plan_many ALTER v SET STATISTICS 10;
 INSERT INTO plan_many
-	SELECT i, i % 10, i / 10 % 100, i / 5, plan_vector(i) FROM generate_series(1, 50000) i;
+	SELECT i, i % 10, i / 10 % 100, i / 5, repeat('note', 25), plan_vector(i) FROM generate_series(1, 50000) i;
 CREATE INDEX plan_many_v ON plan_many USING hvtree (v);
 CREATE INDEX plan_many_few ON plan_many (few);
 CREATE INDEX plan_many_part ON plan_many USING hvtree (v real_cosine_ops) WHERE tenth = 1;

@@ -408,10 +408,11 @@ compare_leaves(const Check *check, BlockNumber a, BlockNumber b, uint64 row, boo
 {
 	Buffer		buffers[2];
 	Page		first = HvStoreRead(check->index, &check->layout, a, NULL, &buffers[0]);
-	Page		second = b == a ? NULL :
-	HvStoreRead(check->index, &check->layout, b, NULL, &buffers[1]);
+	Page		second = NULL;
 	int			found = first ? count_row(check, first, row, spilled) : 0;
 
+	if (b != a)
+		second = HvStoreRead(check->index, &check->layout, b, NULL, &buffers[1]);
 	if (second)
 	{
 		found += count_row(check, second, row, spilled);

@@ -26,6 +26,7 @@
 #include "postgres.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 
 #include "miscadmin.h"
@@ -183,15 +184,10 @@ beam_at(const HvDescent *descent, int level, int leaves)
 	return Max(descent->beam, leaves >> level);
 }
 
-void
-HvDescentWiden(HvDescent *descent, int leaves)
+/* Opens the best nodes of each level, enough for so many leaves as a rule. */
+static void
+open_beams(HvDescent *descent, int leaves)
 {
-	HvLevelNodes *bottom = &descent->levels[0];
-	int			wanted;
-
-	if (descent->height < 0)
-		open_root(descent);
-
 	for (int level = descent->height - 1; level >= 1; level--)
 	{
 		HvLevelNodes *nodes = &descent->levels[level];
@@ -207,6 +203,36 @@ HvDescentWiden(HvDescent *descent, int leaves)
 			nodes->taken++;
 			CHECK_FOR_INTERRUPTS();
 		}
+	}
+}
+
+/* Has every inner node that was found been opened? */
+static bool
+all_opened(const HvDescent *descent)
+{
+	for (int level = 1; level < descent->height; level++)
+	{
+		if (descent->levels[level].taken < descent->levels[level].count)
+			return false;
+	}
+	return true;
+}
+
+void
+HvDescentWiden(HvDescent *descent, int leaves)
+{
+	HvLevelNodes *bottom = &descent->levels[0];
+	int			wanted;
+
+	if (descent->height < 0)
+		open_root(descent);
+
+	/* where nodes have few children, the rule must be stretched */
+	open_beams(descent, leaves);
+	for (int more = leaves; bottom->count < leaves && !all_opened(descent);)
+	{
+		more = Min(more, INT_MAX / 2) * 2;
+		open_beams(descent, more);
 	}
 
 	/* put the nearest of the leaves not given out yet in order */
@@ -231,12 +257,7 @@ HvDescentNext(HvDescent *descent)
 bool
 HvDescentExhausted(const HvDescent *descent)
 {
-	if (descent->height < 0)
-		return false;
-	for (int level = 0; level <= descent->height; level++)
-	{
-		if (descent->levels[level].taken < descent->levels[level].count)
-			return false;
-	}
-	return true;
+	const HvLevelNodes *bottom = &descent->levels[0];
+
+	return descent->height >= 0 && all_opened(descent) && bottom->taken == bottom->count;
 }

@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
 #include "hvmeta.h"

@@ -106,6 +106,14 @@ HvPageRemove(Page page, const HvLayout *layout, int i)
 	opaque->ntuples--;
 }
 
+void
+HvPageDecode(Page page, const HvLayout *layout, int i, float *out)
+{
+	const HvCodeFactors *factors = HvPageEntry(page, i, HvPageEntrySize(page, layout));
+
+	HvCodeDecode(HvPageCodes(page) + i * layout->code_bytes, factors, layout->code_bits, out);
+}
+
 int
 HvPageFindChild(Page page, const HvLayout *layout, BlockNumber child)
 {

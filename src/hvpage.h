@@ -224,6 +224,9 @@ extern void HvPageRemove(Page page, const HvLayout *layout, int i);
 extern void HvPageReplace(Page page, const HvLayout *layout, int i, const uint8 *code,
 						  const void *entry);
 
+/* out (code_bits floats) <- what the code of tuple i alone says of its vector */
+extern void HvPageDecode(Page page, const HvLayout *layout, int i, float *out);
+
 /* the entry of an inner page that points to child, or -1 */
 extern int	HvPageFindChild(Page page, const HvLayout *layout, BlockNumber child);
 

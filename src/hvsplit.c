@@ -33,11 +33,11 @@
 #include "utils/snapmgr.h"
 
 #include "hvcentroid.h"
-#include "hvdescend.h"
 #include "hvheap.h"
 #include "hvkmeans.h"
 #include "hvleaf.h"
 #include "hvmeta.h"
+#include "hvparent.h"
 #include "hvsplit.h"
 
 #define SPLIT_ITERATIONS	10
@@ -87,80 +87,12 @@ read_image(HvIndex *index, BlockNumber block, int level, Page image)
 
 /* What the code of a tuple alone says of its vector. */
 static float *
-decode_tuple(const HvIndex *index, Page image, int i)
+decode_tuple(const Split *split, int i)
 {
-	int			entry_size = HvPageEntrySize(image, &index->layout);
-	float	   *vector = palloc(index->layout.code_bits * sizeof(float));
+	float	   *vector = palloc(split->index->layout.code_bits * sizeof(float));
 
-	HvCodeDecode(HvPageCodes(image) + i * index->layout.code_bytes,
-				 (HvCodeFactors *) HvPageEntry(image, i, entry_size),
-				 index->layout.code_bits, vector);
+	HvPageDecode((Page) split->image.data, &split->index->layout, i, vector);
 	return vector;
-}
-
-/* Parent ------------------------------------------------------------------ */
-
-/* Is block a child of the inner page parent? */
-static bool
-is_child(HvIndex *index, BlockNumber parent, int level, BlockNumber block)
-{
-	Buffer		buffer;
-	Page		page = HvStoreRead(index->relation, &index->layout, parent, NULL, &buffer);
-	bool		found;
-
-	if (page == NULL)
-		return false;
-	found = HvPageKindOf(page) == HV_PAGE_INNER && HvPageGetOpaque(page)->level == level &&
-		HvPageFindChild(page, &index->layout, block) >= 0;
-	HvStoreRelease(buffer);
-	return found;
-}
-
-/*
- * The parent of a page, by descending to where its tuples would be looked for
- * and widening that until the parent is among the pages opened.
- */
-static BlockNumber
-find_parent(Split *split)
-{
-	HvIndex    *index = split->index;
-	int			bits = index->layout.code_bits;
-	int			level = split->level + 1;
-	float	   *middle = palloc0(bits * sizeof(float));
-	HvQueryCode *code = palloc(sizeof(HvQueryCode));
-	HvStoreSource source;
-	HvDescent	descent;
-	HvLevelNodes *opened;
-	int			checked = 0;
-
-	for (int i = 0; i < split->count; i++)
-	{
-		float	   *vector = decode_tuple(index, (Page) split->image.data, i);
-
-		for (int j = 0; j < bits; j++)
-			middle[j] += vector[j] / split->count;
-		pfree(vector);
-	}
-	HvQueryCodePrepare(middle, bits, code);
-	HvStoreSourceInit(&source, index->relation, &index->layout);
-	HvDescentInit(&descent, &source.source, &index->layout, 8, CurrentMemoryContext);
-	HvDescentBegin(&descent, code, index->meta.seq, (uint16) index->meta.encoding);
-
-	for (int leaves = 32; !HvDescentExhausted(&descent); leaves *= 4)
-	{
-		HvDescentWiden(&descent, Min(leaves, 1 << 28));
-		if (descent.height == level)
-			return HV_ROOT_BLOCK;
-		opened = &descent.levels[level];
-		for (; checked < opened->taken; checked++)
-		{
-			if (is_child(index, opened->nodes[checked].extra, level, split->block))
-				return opened->nodes[checked].extra;
-		}
-		if (leaves >= 1 << 28)
-			break;
-	}
-	HvStoreCorrupted(index->relation, split->block, "has no parent");
 }
 
 /* Vectors ----------------------------------------------------------------- */
@@ -214,7 +146,7 @@ project_row(Split *split, int i, const float *vector)
 {
 	if (vector == NULL)
 	{
-		split->vectors[i] = decode_tuple(split->index, (Page) split->image.data, i);
+		split->vectors[i] = decode_tuple(split, i);
 		return;
 	}
 	split->vectors[i] = palloc(split->index->space.rotate_dims * sizeof(float));
@@ -573,12 +505,12 @@ split_page(HvIndex *index, Relation heap, BlockNumber block, int level)
 		split_root(split);
 		return;
 	}
-	parent = find_parent(split);
+	parent = HvParentFind(index, (Page) split->image.data, block);
 	if (!parent_has_room(split, parent, &split->refs[0]))
 	{
 		/* its tuples may move to another page: look for the parent again then */
 		split_page(index, heap, parent, level + 1);
-		parent = find_parent(split);
+		parent = HvParentFind(index, (Page) split->image.data, block);
 		if (!parent_has_room(split, parent, &split->refs[0]))
 			return;				/* it has changed underneath: the caller tries again */
 	}

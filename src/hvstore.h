@@ -27,12 +27,13 @@
 #include "storage/buf.h"
 #include "utils/rel.h"
 
+#include "hvcompat.h"
 #include "hvpage.h"
 #include "hvpagesource.h"
 
 /* Raises ERRCODE_INDEX_CORRUPTED naming index and block; problem is a verb phrase. */
-extern void HvStoreCorrupted(Relation index, BlockNumber block,
-							 const char *problem) pg_attribute_noreturn();
+pg_noreturn extern void HvStoreCorrupted(Relation index, BlockNumber block,
+										 const char *problem);
 
 /*
  * Reads a page of an index.  On return the buffer is pinned and share-locked.

@@ -36,6 +36,9 @@
 
 #define MAX_TUPLES	(BLCKSZ / sizeof(HvLeafEntryData))
 
+/* passes over what splits changed before splits are held up */
+#define FREE_PASSES	3
+
 /* Bulk delete ----------------------------------------------------------------- */
 
 typedef struct BulkDelete
@@ -141,6 +144,37 @@ clean_leaves(BulkDelete *bulk, uint64 newer_than, bool all)
 	}
 }
 
+/*
+ * Visits the leaves that splits have changed behind the first pass.  Where
+ * splits come faster than passes, the last one holds them up.
+ */
+static void
+catch_up(BulkDelete *bulk)
+{
+	Relation	relation = bulk->info->index;
+	uint64		done = bulk->index->meta.seq;
+	bool		locked = false;
+
+	for (int passes = 0;; passes++)
+	{
+		HvMetaData	meta;
+
+		HvMetaRead(relation, &meta);
+		if (meta.seq == done)
+			break;
+		if (passes == FREE_PASSES)
+		{
+			HvStoreLockStructure(relation);
+			locked = true;
+			HvMetaRead(relation, &meta);
+		}
+		clean_leaves(bulk, done, false);
+		done = meta.seq;
+	}
+	if (locked)
+		HvStoreUnlockStructure(relation);
+}
+
 IndexBulkDeleteResult *
 hvbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			 IndexBulkDeleteCallback callback, void *state)
@@ -149,25 +183,15 @@ hvbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	BulkDelete	bulk = {info, stats, callback, state, NULL};
-	uint64		done;
 
 	if (stats == NULL)
 		bulk.stats = palloc0(sizeof(IndexBulkDeleteResult));
 	old = MemoryContextSwitchTo(context);
 	bulk.index = HvIndexOpen(info->index);
-	done = bulk.index->meta.seq;
 	if (bulk.index->meta.dim > 0)
 	{
-		HvMetaData	meta;
-
 		clean_leaves(&bulk, 0, true);
-		for (HvMetaRead(info->index, &meta); meta.seq != done; HvMetaRead(info->index, &meta))
-		{
-			uint64		before = done;
-
-			done = meta.seq;
-			clean_leaves(&bulk, before, false);
-		}
+		catch_up(&bulk);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
