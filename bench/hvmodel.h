@@ -45,7 +45,7 @@ typedef enum HvStream
 
 #define HV_MODEL_MAX_DIM	16000
 
-/* About 100 kB a dimension, and a second of work at 1024 dimensions. */
+/* Takes about 100 kB a dimension, and a tenth of a second at 1024. */
 extern HvModel *HvModelCreate(int dim, uint64_t seed);
 
 /* was it made from these? */

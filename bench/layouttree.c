@@ -97,7 +97,8 @@ cluster_rows(LayoutTree *tree, int level, int *rows, int n, int k, int max_membe
 	int			made;
 	int			out = 0;
 
-	made = HvKmeans(&tree->set->vectors, rows, n, &params, scratch, assignment, centroids, counts);
+	made = HvKmeans(&tree->set->vectors, rows, n, &params, scratch,
+					&(HvClusters){assignment, centroids, counts});
 	for (int c = 0; c < made; c++)
 	{
 		append_node(tree, level, centroids + (size_t) c * bits);

@@ -108,7 +108,7 @@ cluster_members(Clustering *clustering, const int *members, int n, int k,
 	HvKmeansParams params = {0};
 	int			training = (int) Min((int64) n, (int64) k * TRAINING_MEMBERS);
 	int		   *subset = palloc(training * sizeof(int));
-	int		   *counts = palloc(k * sizeof(int));
+	HvClusters	clusters = {assignment, centroids, palloc(k * sizeof(int))};
 	void	   *scratch = MemoryContextAllocHuge(CurrentMemoryContext,
 												 HvKmeansScratchSize(training, vectors->dims, k));
 	int			made;
@@ -120,11 +120,11 @@ cluster_members(Clustering *clustering, const int *members, int n, int k,
 	params.iterations = clustering->params->iterations;
 	params.seed = clustering->params->seed + members[0];
 	params.check = check_interrupts;
-	made = HvKmeans(vectors, subset, training, &params, scratch, assignment, centroids, counts);
+	made = HvKmeans(vectors, subset, training, &params, scratch, &clusters);
 	if (training < n)
 		assign_all(vectors, members, n, centroids, made, assignment);
 	pfree(subset);
-	pfree(counts);
+	pfree(clusters.counts);
 	pfree(scratch);
 	return made;
 }

@@ -30,6 +30,7 @@
 #ifndef HVCODE_H
 #define HVCODE_H
 
+#include <math.h>
 #include <stdint.h>
 
 #include "hvkernel.h"
@@ -86,12 +87,24 @@ HvEstimatePlanes(const HvQueryCode *query, float norm2, float scale, uint16_t w)
 }
 
 /*
- * Standard error of the two estimates for a pair of vectors at a right angle,
- * the worst case: 2 * |o| * |q| * c / sqrt(bits).  c was checked by simulation
- * (algorithms: 0.755 for an unquantised query, about 1.2 for sign against sign).
+ * Standard error of an estimate: 2 c |o| |q| sin(angle) / sqrt(bits), the angle
+ * as estimated.  c was found by simulation: 0.755 for an unquantised query, about
+ * 1.2 for sign against sign at right angles, 1.0 at the angles of neighbours.
  */
 #define HV_PLANES_ERROR		0.76f
 #define HV_HAMMING_ERROR	1.2f
+
+/*
+ * factor standard errors below an estimate; per_root is 2 c factor / sqrt(bits)
+ */
+static inline float
+HvLowerBound(const HvQueryCode *query, float norm2, float estimate, float per_root)
+{
+	float		product = 0.5f * (norm2 + query->norm2 - estimate);
+	float		sine2 = norm2 * query->norm2 - product * product;
+
+	return sine2 > 0 ? estimate - per_root * sqrtf(sine2) : estimate;
+}
 
 /*
  * A centroid in 8 bits a dimension: c_i ~ step * v_i.  The error of one

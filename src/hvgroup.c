@@ -121,12 +121,13 @@ divide(HvGroup *group, int pages)
 	HvVectors	vectors = {0};
 	HvKmeansParams params = {0};
 	int		   *members = palloc(group->count * sizeof(int));
-	int		   *cluster = palloc(group->count * sizeof(int));
-	int		   *counts = palloc(pages * sizeof(int));
-	float	   *centroids = MemoryContextAllocHuge(CurrentMemoryContext,
-												   (Size) pages * bits * sizeof(float));
+	HvClusters	clusters;
 	int			made;
 
+	clusters.assignment = palloc(group->count * sizeof(int));
+	clusters.counts = palloc(pages * sizeof(int));
+	clusters.centroids = MemoryContextAllocHuge(CurrentMemoryContext,
+												(Size) pages * bits * sizeof(float));
 	read_vectors(group, &vectors);
 	for (int i = 0; i < group->count; i++)
 		members[i] = i;
@@ -138,9 +139,9 @@ divide(HvGroup *group, int pages)
 	made = HvKmeans(&vectors, members, group->count, &params,
 					MemoryContextAllocHuge(CurrentMemoryContext,
 										   HvKmeansScratchSize(group->count, bits, pages)),
-					cluster, centroids, counts);
+					&clusters);
 	for (int c = 0; c < made; c++)
-		write_leaf(group, cluster, c, centroids + (Size) c * bits);
+		write_leaf(group, clusters.assignment, c, clusters.centroids + (Size) c * bits);
 }
 
 void

@@ -488,9 +488,10 @@ limit_members(Kmeans *km)
 /* Clusters the vectors members[0 .. nmembers - 1]; see hvkmeans.h. */
 int
 HvKmeans(const HvVectors *vectors, const int *members, int nmembers,
-		 const HvKmeansParams *params, void *scratch,
-		 int *assignment, float *centroids, int *counts)
+		 const HvKmeansParams *params, void *scratch, const HvClusters *clusters)
 {
+	int		   *assignment = clusters->assignment;
+	int		   *counts = clusters->counts;
 	Kmeans		km = {
 		.vectors = vectors,
 		.members = members,
@@ -499,7 +500,7 @@ HvKmeans(const HvVectors *vectors, const int *members, int nmembers,
 		.k = (params->k < nmembers) ? params->k : nmembers,
 		.params = params,
 		.assignment = assignment,
-		.centroids = centroids,
+		.centroids = clusters->centroids,
 		.counts = counts,
 		.random = params->seed,
 	};

@@ -54,15 +54,19 @@ typedef struct HvKmeansParams
 	void	   *check_arg;
 } HvKmeansParams;
 
+/* what comes out, in the caller's arrays */
+typedef struct HvClusters
+{
+	int		   *assignment;		/* nmembers: the cluster of each member */
+	float	   *centroids;		/* k * dims: means of the members */
+	int		   *counts;			/* k: members of each */
+} HvClusters;
+
 /* bytes of scratch that HvKmeans needs */
 extern size_t HvKmeansScratchSize(int nmembers, int dims, int k);
 
 /*
  * Clusters the vectors members[0 .. nmembers - 1].
- *
- *	assignment	out, nmembers: the cluster of each member, 0 .. result - 1
- *	centroids	out, k * dims floats: means of the members
- *	counts		out, k: members of each
  *
  * Returns the number of clusters made, all of them non-empty, at most
  * min(k, nmembers).  It is k wherever nmembers >= k: equal vectors are cut by
@@ -72,6 +76,6 @@ extern size_t HvKmeansScratchSize(int nmembers, int dims, int k);
  */
 extern int	HvKmeans(const HvVectors *vectors, const int *members, int nmembers,
 					 const HvKmeansParams *params, void *scratch,
-					 int *assignment, float *centroids, int *counts);
+					 const HvClusters *clusters);
 
 #endif							/* HVKMEANS_H */

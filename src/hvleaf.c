@@ -49,7 +49,7 @@ score_hamming(HvLeafScorer *scorer, Page page, int n, HvCandidate *out)
 		float		estimate = HvEstimateHamming(query, entry->factors.norm2, norm,
 												 distances[i]);
 
-		out[i].key = finite_key(estimate - error * norm * query->norm);
+		out[i].key = finite_key(HvLowerBound(query, entry->factors.norm2, estimate, error));
 		out[i].extra = entry->flags;
 		out[i].id = HvRowPack(&entry->tid);
 		promising += out[i].key <= scorer->cutoff;
@@ -66,7 +66,7 @@ refine(const HvLeafScorer *scorer, Page page, int i, uint16 sum, HvCandidate *ca
 	float		error = scorer->margin * 2.0f * HV_PLANES_ERROR / sqrtf((float) query->bits);
 	float		estimate = HvEstimatePlanes(query, factors->norm2, factors->scale, sum);
 
-	candidate->key = finite_key(estimate - error * sqrtf(factors->norm2) * query->norm);
+	candidate->key = finite_key(HvLowerBound(query, factors->norm2, estimate, error));
 }
 
 int

@@ -80,7 +80,7 @@ HvMetaRead(Relation relation, HvMetaData *meta)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("index \"%s\" has format version %u, this hvindex reads version %d",
 						RelationGetRelationName(relation), meta->version, HV_FORMAT_VERSION),
-				 errhint("Install the newer hvindex again, or REINDEX the index.")));
+				 errhint("REINDEX the index, or install the hvindex that made it.")));
 }
 
 void

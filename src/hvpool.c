@@ -54,14 +54,14 @@ HvPoolInit(HvPool *pool, MemoryContext context)
 	pool->items = MemoryContextAllocHuge(context, pool->capacity * sizeof(HvCandidate));
 	pool->seen = seen_create(context, 2 * FIRST_BATCH, NULL);
 	pool->first = pool->sorted = pool->count = 0;
-	pool->batch = FIRST_BATCH;
+	pool->taken = 0;
 }
 
 void
 HvPoolReset(HvPool *pool)
 {
 	pool->first = pool->sorted = pool->count = 0;
-	pool->batch = FIRST_BATCH;
+	pool->taken = 0;
 	seen_reset(pool->seen);
 }
 
@@ -101,19 +101,18 @@ HvPoolAdded(HvPool *pool, int n)
 }
 
 /*
- * Puts the next batch in order.  Batches double, so that taking everything out
- * of a pool of n costs n log n.
+ * Puts the next batch in order.  Batches grow with what was taken before, so that
+ * taking everything out of a pool of n costs n log n.
  */
 static void
 sort_batch(HvPool *pool)
 {
 	int64		left = pool->count - pool->first;
-	int64		n = Min(pool->batch, left);
+	int64		n = Min(Max(pool->taken / 2, FIRST_BATCH), left);
 
 	HvSelectSmallest(pool->items + pool->first, left, n);
 	HvSortKeyed(pool->items + pool->first, n);
 	pool->sorted = pool->first + n;
-	pool->batch *= 2;
 }
 
 int
@@ -132,6 +131,7 @@ HvPoolTake(HvPool *pool, float bound, int max, HvCandidate *out)
 		if (!(candidate->key < bound))
 			break;
 		pool->first++;
+		pool->taken++;
 		seen_insert(pool->seen, candidate->id, &found);
 		if (!found)
 			out[n++] = *candidate;

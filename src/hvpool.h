@@ -30,7 +30,7 @@ typedef struct HvPool
 	int64		sorted;
 	int64		count;
 	int64		capacity;
-	int64		batch;			/* how many to sort next time */
+	int64		taken;			/* in all */
 	struct seen_hash *seen;		/* rows that have come out */
 } HvPool;
 

@@ -52,7 +52,7 @@
  * tightens the bound for the next window; larger far out, for the sake of the
  * block order.
  */
-#define MIN_WINDOW	32
+#define MIN_WINDOW	16
 #define MAX_WINDOW	1024
 
 /* a row with its exact distance, waiting to go out */
@@ -346,7 +346,8 @@ prepare_next_row(HvScan *state)
 			leaves = INT_MAX;
 		if (!search->exhausted && search->leaves_read < leaves)
 		{
-			HvSearchVisit(search, leaves);
+			/* candidates are put in order anew each time: not for one leaf */
+			HvSearchVisit(search, Max(leaves, search->leaves_read + search->leaves_read / 8));
 			state->everything_first |= HvSearchIsOnePage(search);
 			continue;
 		}
@@ -359,16 +360,17 @@ prepare_next_row(HvScan *state)
 	}
 }
 
+/* farthest first, since late rows are taken from the end */
 static int
 compare_rows(const void *a, const void *b)
 {
 	const HvRow *ra = a;
 	const HvRow *rb = b;
 
-	return ra->distance < rb->distance ? -1 : (ra->distance > rb->distance ? 1 : 0);
+	return ra->distance < rb->distance ? 1 : (ra->distance > rb->distance ? -1 : 0);
 }
 
-/* The next row to send; late ones last, nearest of them last of all. */
+/* The next row to send; late ones last, in their own order. */
 static bool
 next_row(HvScan *state, uint64 *id)
 {

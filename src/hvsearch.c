@@ -246,6 +246,19 @@ prefetch_leaves(const HvSearch *search)
 		HvStorePrefetch(search->relation, bottom->nodes[i].extra);
 }
 
+/*
+ * Tightens the scorer's cutoff.  That takes a pass over the pool, so it is done
+ * often at first and then only as the pool grows by half.
+ */
+static void
+update_cutoff(HvSearch *search)
+{
+	if (search->leaf_tuples < search->cutoff_tuples + search->cutoff_tuples / 2)
+		return;
+	search->scorer.cutoff = HvPoolRankKey(&search->pool, search->sizing.cutoff_rank);
+	search->cutoff_tuples = search->leaf_tuples;
+}
+
 /* Reads the next few leaves; false where the descent has no more. */
 static bool
 read_round(HvSearch *search, int leaves)
@@ -264,7 +277,7 @@ read_round(HvSearch *search, int leaves)
 		if (pgBufferUsage.shared_blks_read != misses && i % PREFETCH_LEAVES == 0)
 			prefetch_leaves(search);
 	}
-	search->scorer.cutoff = HvPoolRankKey(&search->pool, search->sizing.cutoff_rank);
+	update_cutoff(search);
 	add_time(&search->leaves_time, start);
 	return node != NULL;
 }

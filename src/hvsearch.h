@@ -43,6 +43,7 @@ typedef struct HvSearch
 	Bitmapset  *seen_leaves;	/* blocks of the leaves read */
 	int			leaves_read;
 	int64		leaf_tuples;
+	int64		cutoff_tuples;	/* of them when the scorer's cutoff was taken */
 	bool		exhausted;		/* everything is in the pool */
 	instr_time	prepare_time;
 	instr_time	tree_time;

@@ -23,7 +23,6 @@ typedef struct HvSizing
 	double		rerank;			/* rows before the first ten rows, < 0 = by bounds */
 	float		margin;			/* standard errors of HvLeafScorer */
 	int			cutoff_rank;	/* the candidate whose key is the scorer's cutoff */
-	double		leaf_rows;		/* distinct rows in a leaf */
 	int			max_scan_tuples;	/* 0 = no bound */
 } HvSizing;
 

@@ -163,6 +163,7 @@ part(Split *split)
 	int		   *members = palloc(n * sizeof(int));
 	float	   *centroids = palloc(2 * bits * sizeof(float));
 	int			counts[2];
+	HvClusters	clusters = {split->side, centroids, counts};
 	HvKmeansParams params = {0};
 
 	vectors.dims = bits;
@@ -181,7 +182,7 @@ part(Split *split)
 	params.check = check_interrupts;
 	if (HvKmeans(&vectors, members, n, &params,
 				 palloc(HvKmeansScratchSize(n, bits, 2)),
-				 split->side, centroids, counts) != 2)
+				 &clusters) != 2)
 		elog(ERROR, "page of %d tuples could not be parted", n);
 	split->centroids[0] = centroids;
 	split->centroids[1] = centroids + bits;

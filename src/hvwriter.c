@@ -223,8 +223,8 @@ divide(HvWriter *writer, Pending *pending, int *cluster)
 	const HvLayout *layout = &writer->build->layout;
 	int			n = pending->count;
 	HvKmeansParams params = {0};
+	HvClusters	clusters;
 	int		   *members;
-	int			made;
 
 	memset(cluster, 0, n * sizeof(int));
 	if (n <= layout->inner_capacity)
@@ -237,14 +237,14 @@ divide(HvWriter *writer, Pending *pending, int *cluster)
 	params.seed = writer->build->meta.seed + n;
 	params.max_members = layout->inner_capacity;
 	params.check = check_interrupts;
-	made = HvKmeans(&pending->vectors, members, n, &params,
+	clusters.assignment = cluster;
+	clusters.counts = palloc(params.k * sizeof(int));
+	clusters.centroids = MemoryContextAllocHuge(CurrentMemoryContext, (Size) params.k *
+												layout->code_bits * sizeof(float));
+	return HvKmeans(&pending->vectors, members, n, &params,
 					MemoryContextAllocHuge(CurrentMemoryContext,
 										   HvKmeansScratchSize(n, layout->code_bits, params.k)),
-					cluster,
-					MemoryContextAllocHuge(CurrentMemoryContext,
-										   (Size) params.k * layout->code_bits * sizeof(float)),
-					palloc(params.k * sizeof(int)));
-	return made;
+					&clusters);
 }
 
 void

@@ -86,8 +86,8 @@ cluster(int n, int k, int iterations, int max_members, uint64_t seed)
 	memset(scratch, CANARY, size + 64);
 	check_calls = 0;
 	/* an odd address, because the caller promises nothing */
-	run.result = HvKmeans(&vectors, members, n, &params, scratch + 1, run.assignment,
-						  run.centroids, run.counts);
+	run.result = HvKmeans(&vectors, members, n, &params, scratch + 1,
+						  &(HvClusters){run.assignment, run.centroids, run.counts});
 	run.overrun = false;
 	for (int i = 1; i < 64; i++)
 		run.overrun = run.overrun || scratch[size + i] != CANARY;
