@@ -14,7 +14,51 @@
 
 EXTENSION = hvindex
 MODULE_big = hvindex
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/hv*.c)))
+OBJS = \
+	src/hvbuild.o \
+	src/hvcentroid.o \
+	src/hvcheck.o \
+	src/hvcluster.o \
+	src/hvcode.o \
+	src/hvcost.o \
+	src/hvdemand.o \
+	src/hvdescend.o \
+	src/hvdistance.o \
+	src/hvgroup.o \
+	src/hvhandler.o \
+	src/hvheap.o \
+	src/hvimages.o \
+	src/hvinsert.o \
+	src/hvinspect.o \
+	src/hvkernel.o \
+	src/hvkernel_avx2.o \
+	src/hvkernel_avx512.o \
+	src/hvkernel_neon.o \
+	src/hvkernel_scalar.o \
+	src/hvkmeans.o \
+	src/hvleaf.o \
+	src/hvmeta.o \
+	src/hvmetric.o \
+	src/hvoptions.o \
+	src/hvpage.o \
+	src/hvparent.o \
+	src/hvplace.o \
+	src/hvpool.o \
+	src/hvrerank.o \
+	src/hvrotate.o \
+	src/hvsample.o \
+	src/hvscan.o \
+	src/hvsearch.o \
+	src/hvselect.o \
+	src/hvsizing.o \
+	src/hvspace.o \
+	src/hvspill.o \
+	src/hvsplit.o \
+	src/hvstore.o \
+	src/hvtype.o \
+	src/hvvacuum.o \
+	src/hvvalidate.o \
+	src/hvwriter.o
 DATA = $(wildcard sql/hvindex--*.sql)
 PGFILEDESC = "hvindex - vector index access method in ordinary index pages"
 

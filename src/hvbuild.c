@@ -42,6 +42,7 @@
 #include "utils/tuplesort.h"
 
 #include "hvbuild.h"
+#include "hvbuildstate.h"
 #include "hvcluster.h"
 #include "hvcompat.h"
 #include "hvgroup.h"

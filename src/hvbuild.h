@@ -16,28 +16,6 @@
 #include "access/genam.h"
 #include "nodes/execnodes.h"
 
-#include "hvkmeans.h"
-#include "hvmeta.h"
-#include "hvoptions.h"
-#include "hvtype.h"
-
-/* what all parts of one build know */
-typedef struct HvBuild
-{
-	Relation	heap;
-	Relation	index;
-	IndexInfo  *info;
-	const HvTypeInfo *type;
-	HvBuildOptions options;
-	HvMetaData	meta;
-	HvLayout	layout;
-	HvSpace		space;
-	Size		budget;			/* bytes of maintenance_work_mem */
-	double		estimated_rows;
-	MemoryContext context;		/* as long as the build */
-	MemoryContext row_context;	/* one row */
-} HvBuild;
-
 /* phases of pg_stat_progress_create_index; 1 is core's own */
 #define HV_PHASE_SURVEY		2
 #define HV_PHASE_SAMPLE		3

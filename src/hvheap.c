@@ -38,6 +38,8 @@ struct HvHeap
 	EState	   *estate;
 	IndexFetchTableData *fetch;
 	TupleTableSlot *slot;
+	Relation	index;
+	BlockNumber nblocks;		/* of the table, as last seen */
 	BlockNumber prefetched;		/* the last block asked for */
 	MemoryContext values;		/* detoasted vectors */
 };
@@ -49,6 +51,8 @@ HvHeapBegin(Relation heap, Relation index, Snapshot snapshot, MemoryContext cont
 	HvHeap	   *reader = palloc0(sizeof(HvHeap));
 
 	reader->heap = heap;
+	reader->index = index;
+	reader->nblocks = RelationGetNumberOfBlocks(heap);
 	reader->snapshot = snapshot;
 	reader->type = HvTypeInfoFor(index);
 	reader->column = index->rd_index->indkey.values[0];
@@ -99,6 +103,24 @@ indexed_value(HvHeap *reader, bool *isnull)
 	return values[0];
 }
 
+/* Could there be such a row?  Row pointers come from pages, which may be damaged. */
+static void
+require_row(HvHeap *reader, ItemPointer tid)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+
+	if (block < reader->nblocks)
+		return;
+	reader->nblocks = RelationGetNumberOfBlocks(reader->heap);
+	if (block >= reader->nblocks)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" is damaged: it names row (%u,%u) of a table of %u blocks",
+						RelationGetRelationName(reader->index), block,
+						ItemPointerGetOffsetNumberNoCheck(tid), reader->nblocks),
+				 errhint("Please REINDEX it.")));
+}
+
 bool
 HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 {
@@ -110,6 +132,7 @@ HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 	Datum		value;
 
 	HvRowUnpack(id, &tid);
+	require_row(reader, &tid);
 	if (!table_index_fetch_tuple(reader->fetch, &tid, reader->snapshot, reader->slot,
 								 &again, &all_dead))
 		return false;
@@ -126,7 +149,7 @@ HvHeapPrefetch(HvHeap *reader, uint64 id)
 {
 	BlockNumber block = (BlockNumber) (id >> 16);
 
-	if (block != reader->prefetched)
+	if (block != reader->prefetched && block < reader->nblocks)
 		HvStorePrefetch(reader->heap, block);
 	reader->prefetched = block;
 }

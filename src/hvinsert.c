@@ -31,6 +31,9 @@
 #include "hvsplit.h"
 #include "hvtype.h"
 
+/* each new attempt means that others changed the tree: so many mean damage */
+#define MOST_ATTEMPTS	1000
+
 /* a row on its way in */
 typedef struct Insertion
 {
@@ -111,6 +114,7 @@ hvinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation 
 	MemoryContext context;
 	MemoryContext old;
 	int			copy = 0;
+	int			attempts = 0;
 
 	if (isnull[0])
 		return false;
@@ -126,6 +130,10 @@ hvinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation 
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (attempts++ == MOST_ATTEMPTS)
+			HvStoreCorrupted(index, insertion.placement.count > copy ?
+							 insertion.placement.leaves[copy] : HV_ROOT_BLOCK,
+							 "does not take the rows that it should");
 		place_row(&insertion, tid);
 		while (copy < insertion.placement.count && append_copy(&insertion, copy))
 			copy++;

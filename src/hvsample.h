@@ -13,7 +13,7 @@
 #ifndef HVSAMPLE_H
 #define HVSAMPLE_H
 
-#include "hvbuild.h"
+#include "hvbuildstate.h"
 
 /* what a look at some blocks tells */
 typedef struct HvSurvey

@@ -331,6 +331,14 @@ is_cut_short(HvScan *state)
 	return true;
 }
 
+/* Is there a row in hand that has a distance?  Zero vectors sort last. */
+static bool
+number_in_hand(const HvScan *state)
+{
+	return !pairingheap_is_empty(state->in_hand) &&
+		!isnan(((const RowInHand *) pairingheap_first(state->in_hand))->row.distance);
+}
+
 /* Does the work that must be done before the next row. */
 static void
 prepare_next_row(HvScan *state)
@@ -354,7 +362,7 @@ prepare_next_row(HvScan *state)
 		bound = current_bound(state);
 		if (rerank_is_due(state) && rerank_window(state, bound))
 			continue;
-		if (!pairingheap_is_empty(state->in_hand) || search->exhausted)
+		if (number_in_hand(state) || search->exhausted)
 			break;
 		HvSearchVisit(search, search->leaves_read + Max(search->leaves_read, 1));
 	}
@@ -370,11 +378,15 @@ compare_rows(const void *a, const void *b)
 	return ra->distance < rb->distance ? 1 : (ra->distance > rb->distance ? -1 : 0);
 }
 
-/* The next row to send; late ones last, in their own order. */
+/*
+ * The next row to send; late ones after all others, in their own order, but
+ * before rows without a distance.
+ */
 static bool
 next_row(HvScan *state, uint64 *id)
 {
-	if (!pairingheap_is_empty(state->in_hand))
+	if (number_in_hand(state) ||
+		(state->nlate == 0 && !pairingheap_is_empty(state->in_hand)))
 	{
 		RowInHand  *nearest = (RowInHand *) pairingheap_remove_first(state->in_hand);
 

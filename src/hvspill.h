@@ -13,7 +13,7 @@
 #ifndef HVSPILL_H
 #define HVSPILL_H
 
-#include "hvbuild.h"
+#include "hvbuildstate.h"
 
 /*
  * Does spilling lower the number of codes that a query must score by enough to

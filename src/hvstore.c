@@ -39,6 +39,27 @@ HvStoreCorrupted(Relation index, BlockNumber block, const char *problem)
 			 errhint("Please REINDEX it.")));
 }
 
+/*
+ * Is there such a block?  Block numbers come from pages, which may be damaged.
+ * The storage manager's note of the size may be old, but an index never
+ * shrinks, so that it answers nearly always without a look at the file.
+ */
+static bool
+block_exists(Relation index, BlockNumber block)
+{
+	BlockNumber known = RelationGetSmgr(index)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	return (known != InvalidBlockNumber && block < known) ||
+		block < RelationGetNumberOfBlocks(index);
+}
+
+static void
+require_block(Relation index, BlockNumber block)
+{
+	if (!block_exists(index, block))
+		HvStoreCorrupted(index, block, "does not exist, but another one names it");
+}
+
 Page
 HvStoreRead(Relation index, const HvLayout *layout, BlockNumber block,
 			BufferAccessStrategy strategy, Buffer *buffer)
@@ -46,6 +67,7 @@ HvStoreRead(Relation index, const HvLayout *layout, BlockNumber block,
 	Page		page;
 	const char *problem;
 
+	require_block(index, block);
 	*buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
 	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(*buffer);
@@ -80,7 +102,8 @@ HvStoreCopy(Relation index, BlockNumber block, BufferAccessStrategy strategy, Pa
 void
 HvStorePrefetch(Relation index, BlockNumber block)
 {
-	PrefetchBuffer(index, MAIN_FORKNUM, block);
+	if (block_exists(index, block))
+		PrefetchBuffer(index, MAIN_FORKNUM, block);
 }
 
 BufferAccessStrategy
@@ -100,7 +123,12 @@ store_source_get(HvPageSource *source, BlockNumber block, int *handle)
 {
 	HvStoreSource *self = (HvStoreSource *) source;
 
-	return HvStoreRead(self->index, self->layout, block, NULL, handle);
+	Page		page = HvStoreRead(self->index, self->layout, block, NULL, handle);
+
+	/* the builder wrote it, so that no crash leaves it like that */
+	if (page == NULL && block == HV_ROOT_BLOCK)
+		HvStoreCorrupted(self->index, block, "is empty");
+	return page;
 }
 
 static void
@@ -144,12 +172,15 @@ HvAppendResult
 HvStoreAppend(Relation index, const HvLayout *layout, BlockNumber leaf,
 			  uint16 encoding, const uint8 *code, const void *entry)
 {
-	Buffer		buffer = ReadBuffer(index, leaf);
-	Page		page = BufferGetPage(buffer);
+	Buffer		buffer;
+	Page		page;
 	HvAppendResult result = HV_APPEND_DONE;
 	const char *problem;
 	GenericXLogState *xlog;
 
+	require_block(index, leaf);
+	buffer = ReadBuffer(index, leaf);
+	page = BufferGetPage(buffer);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	problem = PageIsNew(page) ? "is empty" : HvPageVerify(page, layout);
 	if (problem)
@@ -191,6 +222,7 @@ action_register(HvAction *action, BlockNumber block, int flags)
 
 	if (action->npages >= MAX_GENERIC_XLOG_PAGES)
 		elog(ERROR, "too many pages in one hvtree action");
+	require_block(action->index, block);
 	buffer = ReadBuffer(action->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	action->buffers[action->npages] = buffer;

@@ -19,7 +19,7 @@
 #ifndef HVWRITER_H
 #define HVWRITER_H
 
-#include "hvbuild.h"
+#include "hvbuildstate.h"
 
 typedef struct HvWriter HvWriter;
 
