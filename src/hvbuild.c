@@ -70,6 +70,9 @@
 #define SAMPLE_SHARE		0.6
 #define TREE_SHARE			0.3
 
+/* of it for tree and sort; the rest is for leaves that must be divided */
+#define SORT_SHARE			0.75
+
 /* the sort gets at least this much, whatever the tree takes */
 #define LEAST_SORT_KB		1024
 
@@ -311,7 +314,8 @@ begin_assignment(Assignment *assignment, HvBuild *build, HvClusterTree *tree)
 	assignment->build = build;
 	assignment->sort = tuplesort_begin_heap(desc, lengthof(columns), columns, operators,
 											collations, nulls_first,
-											Max(maintenance_work_mem - tree_kb, LEAST_SORT_KB),
+											Max((int) (SORT_SHARE * maintenance_work_mem) - tree_kb,
+												LEAST_SORT_KB),
 											NULL, TUPLESORT_NONE);
 	assignment->put_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	assignment->get_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);

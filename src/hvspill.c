@@ -169,13 +169,21 @@ place_all(Trial *trial, const HvLayout *layout)
 	trial->copies = (double) copies / trial->vectors.count;
 }
 
-/* Copies some vectors, evenly spread: a sample may be in the order of the table. */
+/* Vectors to try with: a second copy of them must not take much memory. */
+static int
+trial_size(const HvBuild *build, const HvVectors *vectors)
+{
+	Size		fits = build->budget / 8 / vectors->dims;
+
+	return (int) Min((Size) Min(vectors->count, TRIAL_VECTORS), fits);
+}
+
+/* Copies n vectors, evenly spread: a sample may be in the order of the table. */
 static void
-take_vectors(Trial *trial, const HvVectors *from)
+take_vectors(Trial *trial, const HvVectors *from, int n)
 {
 	HvVectors  *to = &trial->vectors;
 	int			dims = from->dims;
-	int			n = Min(from->count, TRIAL_VECTORS);
 
 	to->dims = dims;
 	to->count = to->capacity = n;
@@ -202,7 +210,7 @@ HvSpillPays(const HvBuild *build, const HvVectors *vectors)
 	int			queries;
 	double		gain;
 
-	params.leaves = Min(vectors->count, TRIAL_VECTORS) / rows_a_leaf;
+	params.leaves = trial_size(build, vectors) / rows_a_leaf;
 	if (params.leaves < 8)
 		return false;			/* every query reads most of so small a tree */
 	params.iterations = HV_DEFAULT_KMEANS_ITERATIONS;
@@ -211,7 +219,7 @@ HvSpillPays(const HvBuild *build, const HvVectors *vectors)
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "hvtree spill trial",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(scratch);
-	take_vectors(&trial, vectors);
+	take_vectors(&trial, vectors, trial_size(build, vectors));
 	trial.tree = HvClusterBuild(&trial.vectors, layout, &params, scratch);
 	place_all(&trial, layout);
 	copy_centroids(&trial, layout);

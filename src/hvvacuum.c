@@ -295,6 +295,28 @@ copy_inner(const Census *census, BlockNumber block, Page image)
 	return inner;
 }
 
+/* Was the leaf empty in the census?  Blocks were visited, hence listed, in order. */
+static bool
+was_empty(const Census *census, BlockNumber block)
+{
+	int			low = 0;
+	int			high = list_length(census->empty_leaves);
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+		BlockNumber here = list_nth_oid(census->empty_leaves, middle);
+
+		if (here == block)
+			return true;
+		if (here < block)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
 /*
  * Takes a leaf out of its parent and gives its page back, if it is still empty
  * and has siblings: one WAL record.  The structure lock is held.
@@ -343,7 +365,7 @@ prune_parent(Census *census, BlockNumber parent)
 		const HvInnerEntryData *entry = HvPageInnerEntry((Page) image.data, layout, i);
 		HvCentroidRef ref = {entry->centroid_block, entry->centroid_slot};
 
-		if (!list_member_oid(census->empty_leaves, entry->child) ||
+		if (!was_empty(census, entry->child) ||
 			!delete_leaf(census, parent, entry->child))
 			continue;
 		HvCentroidRemove(census->index, ref);
@@ -487,7 +509,6 @@ tidy_structure(Census *census)
 
 	if (census->empty_leaves != NIL)
 	{
-		list_sort(census->empty_leaves, list_oid_cmp);
 		foreach(cell, census->parents)
 		{
 			CHECK_FOR_INTERRUPTS();
