@@ -94,6 +94,9 @@ typedef struct SurveyVisitor
 	HvSurvey   *survey;
 	int			in_block;		/* rows taken of this block */
 	int			count;			/* rows taken */
+	bool		summing;		/* second pass: norm_limit is known */
+	double		norm_limit;		/* longer rows do not count for the mean */
+	int			summed;			/* rows in sum */
 	double	   *sum;			/* dim */
 	double		longest;
 	float	   *norms;			/* of the rows taken */
@@ -119,34 +122,55 @@ check_dim(SurveyVisitor *visitor, const HvVectorView *view)
 	HvTypeCheckDim(view, visitor->survey->dim);
 }
 
+/* First pass: notes the length of a row. */
 static void
-survey_row(RowVisitor *base, Datum value)
+note_norm(SurveyVisitor *visitor, double norm)
 {
-	SurveyVisitor *visitor = (SurveyVisitor *) base;
-	HvBuild    *build = base->build;
-	HvVectorView view;
-	double		norm;
-	double		weight = 1.0;
+	MemoryContext context = visitor->base.build->context;
 
-	if (visitor->in_block++ >= SURVEY_ROWS_A_BLOCK)
-		return;
-	build->type->open(value, &view);
-	check_dim(visitor, &view);
-	norm = HvMetricNorm(view.values, view.dim);
 	visitor->longest = Max(visitor->longest, norm);
-	if (build->type->metric == HV_METRIC_COSINE)
-		weight = norm > 0 ? 1.0 / norm : 0;
-	for (int i = 0; i < view.dim; i++)
-		visitor->sum[i] += weight * view.values[i];
-
 	if (visitor->count == visitor->norms_size)
 	{
 		visitor->norms_size = Max(1024, 2 * visitor->norms_size);
 		visitor->norms = visitor->norms ?
 			repalloc(visitor->norms, visitor->norms_size * sizeof(float)) :
-			MemoryContextAlloc(build->context, visitor->norms_size * sizeof(float));
+			MemoryContextAlloc(context, visitor->norms_size * sizeof(float));
 	}
 	visitor->norms[visitor->count++] = (float) norm;
+}
+
+/* Second pass: adds a row to the sum. */
+static void
+add_to_sum(SurveyVisitor *visitor, const HvVectorView *view, double norm)
+{
+	HvMetric	metric = visitor->base.build->type->metric;
+	double		weight = 1.0;
+
+	if (metric == HV_METRIC_COSINE)
+		weight = norm > 0 ? 1.0 / norm : 0;
+	else if (metric == HV_METRIC_L2 && norm > visitor->norm_limit)
+		return;
+	for (int i = 0; i < view->dim; i++)
+		visitor->sum[i] += weight * view->values[i];
+	visitor->summed++;
+}
+
+static void
+survey_row(RowVisitor *base, Datum value)
+{
+	SurveyVisitor *visitor = (SurveyVisitor *) base;
+	HvVectorView view;
+	double		norm;
+
+	if (visitor->in_block++ >= SURVEY_ROWS_A_BLOCK)
+		return;
+	base->build->type->open(value, &view);
+	check_dim(visitor, &view);
+	norm = HvMetricNorm(view.values, view.dim);
+	if (visitor->summing)
+		add_to_sum(visitor, &view, norm);
+	else
+		note_norm(visitor, norm);
 }
 
 /* The mean of the lifted rows, from their sums and lengths. */
@@ -161,7 +185,7 @@ survey_mean(const SurveyVisitor *visitor)
 
 	for (int i = 0; i < survey->dim; i++)
 	{
-		double		value = visitor->sum[i] / visitor->count;
+		double		value = visitor->sum[i] / Max(visitor->summed, 1);
 
 		mean[i] = (float) Max(Min(value, 1e30), -1e30);
 	}
@@ -184,16 +208,23 @@ HvSampleSurvey(HvBuild *build, HvSurvey *survey)
 {
 	SurveyVisitor visitor = {.base = {build, survey_row, 0}, .survey = survey};
 	BlockNumber nblocks = HvStoreBlocks(build->heap);
+	BlockNumber wanted = SURVEY_BLOCKS;
 	BlockNumber read;
 
 	memset(survey, 0, sizeof(HvSurvey));
-	read = visit_blocks(&visitor.base, SURVEY_BLOCKS, begin_survey_block);
+	read = visit_blocks(&visitor.base, wanted, begin_survey_block);
 	if (visitor.count == 0 && read < nblocks)
-		read = visit_blocks(&visitor.base, nblocks, begin_survey_block);
+	{
+		wanted = nblocks;
+		read = visit_blocks(&visitor.base, wanted, begin_survey_block);
+	}
 	if (visitor.count == 0)
 		return;
 	survey->rows = visitor.base.rows * nblocks / read;
 	survey->max_norm = (float) Min(visitor.longest * NORM_HEADROOM, 1e30);
+	visitor.norm_limit = HvMetricOutlierNorm(visitor.norms, visitor.count);
+	visitor.summing = true;
+	(void) visit_blocks(&visitor.base, wanted, begin_survey_block);
 	survey->mean = survey_mean(&visitor);
 }
 

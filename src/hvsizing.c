@@ -21,12 +21,12 @@
 #define BASE_ROWS		10.0
 
 /*
- * Leaves for ten rows at a target of 0.95.  Read so many, recall@10 by the leaves
- * alone was .972 (inner product) to 1.00 on six sets of 5,000 to 100,000 rows; 32
- * leaves gave .948 to .998.  The number does not grow with the rows (twelve
- * leaves hold .95 of a million generated vectors).
+ * Leaves for ten rows at a target of 0.95.  32 leaves give a recall@10 of .950 to
+ * .996 on six real sets and .972 on a million generated vectors, 48 leaves .971
+ * to .997 and .980.  The number does not grow with the rows (twelve leaves hold
+ * .95 of that million's nearest).
  */
-#define AUTO_PROBES		48.0
+#define AUTO_PROBES		40.0
 /*
  * Standard errors that a candidate is given the benefit of.  On text, image and
  * generated sets this loses at most .4 % of the nearest rows and reranks 21 to 54

@@ -374,19 +374,30 @@ compute_mean(Split *split)
 	int			n = index->space.center_dims;
 	float	   *mean = palloc0(n * sizeof(float));
 	float	   *lifted = palloc(n * sizeof(float));
+	float	   *norms = palloc(split->count * sizeof(float));
+	int			nnorms = 0;
 	double		longest = 0;
+	double		limit;
 	int			count = 0;
 
 	for (int i = 0; i < split->count; i++)
 	{
-		if (split->vectors[i])
-			longest = Max(longest, HvMetricNorm(split->vectors[i], index->space.dim));
+		double		norm;
+
+		if (split->vectors[i] == NULL)
+			continue;
+		norm = HvMetricNorm(split->vectors[i], index->space.dim);
+		longest = Max(longest, norm);
+		norms[nnorms++] = (float) norm;
 	}
 	index->space.max_norm = (float) Min(longest * NORM_HEADROOM, 1e18);
+	limit = HvMetricOutlierNorm(norms, nnorms);
 
 	for (int i = 0; i < split->count; i++)
 	{
-		if (split->vectors[i] == NULL)
+		if (split->vectors[i] == NULL ||
+			(index->space.metric == HV_METRIC_L2 &&
+			 HvMetricNorm(split->vectors[i], index->space.dim) > limit))
 			continue;
 		HvSpaceLift(&index->space, split->vectors[i], lifted);
 		count++;
