@@ -55,6 +55,7 @@ OBJS = \
 	src/hvspill.o \
 	src/hvsplit.o \
 	src/hvstore.o \
+	src/hvtoast.o \
 	src/hvtype.o \
 	src/hvvacuum.o \
 	src/hvvalidate.o \

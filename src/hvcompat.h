@@ -25,6 +25,7 @@
 #include "access/genam.h"
 #include "access/relscan.h"
 #include "access/tableam.h"
+#include "access/toast_internals.h"
 #include "commands/vacuum.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -182,6 +183,39 @@ HvCompatExtendRelation(Relation rel, ForkNumber fork)
 	if (lock)
 		UnlockRelationForExtension(rel, ExclusiveLock);
 	return buffer;
+#endif
+}
+
+/*
+ * HvCompatToastSnapshot: the snapshot that TOAST is read with; 18 keeps it itself.
+ */
+#if PG_VERSION_NUM >= 180000
+typedef char HvToastSnapshot;
+
+static inline Snapshot
+HvCompatToastSnapshot(HvToastSnapshot *unused)
+{
+	return get_toast_snapshot();
+}
+#else
+typedef SnapshotData HvToastSnapshot;
+
+static inline Snapshot
+HvCompatToastSnapshot(HvToastSnapshot *snapshot)
+{
+	init_toast_snapshot(snapshot);
+	return snapshot;
+}
+#endif
+
+/* HvCompatBeginIndexScan: index_beginscan without order-by keys. */
+static inline IndexScanDesc
+HvCompatBeginIndexScan(Relation table, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(table, index, snapshot, nkeys, 0);
 #endif
 }
 

@@ -27,6 +27,7 @@
 #include "hvheap.h"
 #include "hvleaf.h"
 #include "hvstore.h"
+#include "hvtoast.h"
 
 struct HvHeap
 {
@@ -40,6 +41,7 @@ struct HvHeap
 	TupleTableSlot *slot;
 	Relation	index;
 	BlockNumber nblocks;		/* of the table, as last seen */
+	HvToast    *toast;			/* of the table, NULL = none or not needed */
 	BlockNumber prefetched;		/* the last block asked for */
 	MemoryContext values;		/* detoasted vectors */
 };
@@ -67,6 +69,8 @@ HvHeapBegin(Relation heap, Relation index, Snapshot snapshot, MemoryContext cont
 		reader->estate = CreateExecutorState();
 		GetPerTupleExprContext(reader->estate)->ecxt_scantuple = reader->slot;
 	}
+	else
+		reader->toast = HvToastBegin(heap);
 	MemoryContextSwitchTo(old);
 	return reader;
 }
@@ -78,6 +82,8 @@ HvHeapEnd(HvHeap *reader)
 	ExecDropSingleTupleTableSlot(reader->slot);
 	if (reader->estate)
 		FreeExecutorState(reader->estate);
+	if (reader->toast)
+		HvToastEnd(reader->toast);
 	MemoryContextDelete(reader->values);
 }
 
@@ -138,6 +144,8 @@ HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 		return false;
 	old = MemoryContextSwitchTo(reader->values);
 	value = indexed_value(reader, &isnull);
+	if (!isnull && reader->toast)
+		value = HvToastFetch(reader->toast, value);
 	if (!isnull)
 		reader->type->open(value, view);
 	MemoryContextSwitchTo(old);
@@ -159,5 +167,7 @@ HvHeapRelease(HvHeap *reader)
 {
 	ExecClearTuple(reader->slot);
 	table_index_fetch_reset(reader->fetch);
+	if (reader->toast)
+		HvToastRelease(reader->toast);
 	MemoryContextReset(reader->values);
 }

@@ -161,14 +161,18 @@ survey_row(RowVisitor *base, Datum value)
 	SurveyVisitor *visitor = (SurveyVisitor *) base;
 	HvVectorView view;
 	double		norm;
+	bool		spare = visitor->in_block++ >= SURVEY_ROWS_A_BLOCK;
 
-	if (visitor->in_block++ >= SURVEY_ROWS_A_BLOCK)
+	/* of many rows of a block inner product wants the longest nevertheless */
+	if (spare && (visitor->summing || base->build->type->metric != HV_METRIC_IP))
 		return;
 	base->build->type->open(value, &view);
 	check_dim(visitor, &view);
 	norm = HvMetricNorm(view.values, view.dim);
 	if (visitor->summing)
 		add_to_sum(visitor, &view, norm);
+	else if (spare)
+		visitor->longest = Max(visitor->longest, norm);
 	else
 		note_norm(visitor, norm);
 }

@@ -26,14 +26,16 @@
  * to .997 and .980.  The number does not grow with the rows (twelve leaves hold
  * .95 of that million's nearest).
  */
-#define AUTO_PROBES		40.0
+#define AUTO_PROBES			40.0
+
 /*
  * Standard errors that a candidate is given the benefit of.  On text, image and
  * generated sets this loses at most .4 % of the nearest rows and reranks 21 to 54
  * rows for ten.
  */
-#define MARGIN			1.9f
+#define MARGIN				1.9f
 
+/* leaves for each further row: see HvSizingLeaves */
 #define LEAVES_A_ROW		1.0
 
 /*

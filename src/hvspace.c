@@ -109,6 +109,22 @@ missing_length(double max_norm, double norm)
 	return (length > FLT_MAX) ? FLT_MAX : (float) length;
 }
 
+/*
+ * A vector longer than M keeps its direction only: in full length it would
+ * seem far from all queries, and it is more likely than others to be an answer.
+ */
+static void
+lift_product(const HvSpace *space, const float *x, float *out)
+{
+	double		norm = HvMetricNorm(x, space->dim);
+
+	if (norm > space->max_norm)
+		scale_to_length(x, space->dim, space->max_norm, out);
+	else
+		memcpy(out, x, sizeof(float) * space->dim);
+	out[space->dim] = missing_length(space->max_norm, norm);
+}
+
 /* Step 1 for a data vector: x (dim floats) -> out (center_dims floats). */
 void
 HvSpaceLift(const HvSpace *space, const float *x, float *out)
@@ -122,9 +138,7 @@ HvSpaceLift(const HvSpace *space, const float *x, float *out)
 			scale_to_length(x, space->dim, 1.0, out);
 			break;
 		case HV_METRIC_IP:
-			memcpy(out, x, sizeof(float) * space->dim);
-			out[space->dim] = missing_length(space->max_norm,
-											 HvMetricNorm(x, space->dim));
+			lift_product(space, x, out);
 			break;
 	}
 }

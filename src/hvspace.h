@@ -10,8 +10,8 @@
  *
  *	  1. metric:   L2 nothing; cosine divides by the length (a zero vector
  *				   stays zero); inner product appends the coordinate
- *				   sqrt(M^2 - |x|^2) (0 where |x| > M), M = max_norm, which
- *				   makes the order by inner product an order by L2 distance
+ *				   sqrt(M^2 - |x|^2), M = max_norm (where |x| > M it is 0,
+ *				   and x is shortened to length M), which makes the order by inner product an order by L2 distance
  *				   (Bachrach et al. 2014).  A query under inner product is
  *				   scaled to length M and gets 0 there: its length does not
  *				   change the order, but it does change how much the lengths of

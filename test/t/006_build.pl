@@ -115,7 +115,8 @@ degenerate('huge outliers by cosine',
 degenerate('all huge', q{SELECT (SELECT array_agg((x * 6e38)::real) FROM unnest(random_vector(6)) x) FROM generate_series(1, 3000) i});
 degenerate('tiny values', q{SELECT (SELECT array_agg((x * 1e-37)::real) FROM unnest(random_vector(6)) x) FROM generate_series(1, 3000) i});
 degenerate('tiny values of 1e-40', q{SELECT (SELECT array_agg((x * 1e-40)::real) FROM unnest(random_vector(6)) x) FROM generate_series(1, 3000) i});
-degenerate('denormal values', q{SELECT array_fill((i * 1e-42)::real, ARRAY[6]) FROM generate_series(1, 3000) i});
+# their squares are 0 in float: the codes cannot tell them apart, a sort of the table can
+degenerate('denormal values', q{SELECT array_fill((i * 1e-42)::real, ARRAY[6]) FROM generate_series(1, 3000) i}, floor => 0);
 degenerate('zero vectors', q{SELECT CASE WHEN i % 3 = 0 THEN array_fill(0::real, ARRAY[6]) ELSE random_vector(6) END FROM generate_series(1, 3000) i});
 degenerate('only zero vectors', q{SELECT array_fill(0::real, ARRAY[6]) FROM generate_series(1, 3000) i});
 degenerate('only zero vectors by cosine', q{SELECT array_fill(0::real, ARRAY[6]) FROM generate_series(1, 3000) i}, operator => '<=>');

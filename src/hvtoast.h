@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvtoast.h
+ *	  Many values of one TOAST table, one after the other.
+ *
+ * NOTES
+ *	  The server opens the TOAST table, its indexes and a scan anew for each
+ *	  value; a rerank reads dozens of them.  Here they are opened once.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvtoast.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVTOAST_H
+#define HVTOAST_H
+
+#include "postgres.h"
+
+#include "utils/relcache.h"
+
+typedef struct HvToast HvToast;
+
+/*
+ * Opens the TOAST table of a heap; memory is taken from the current context.
+ * NULL where there is none, or where its rows are another access method's
+ * business.
+ */
+extern HvToast *HvToastBegin(Relation heap);
+extern void HvToastEnd(HvToast *toast);
+
+/*
+ * The value behind a TOAST pointer of that table, in the current context, still
+ * compressed if it was stored so.  Anything else comes back as it is.
+ */
+extern Datum HvToastFetch(HvToast *toast, Datum value);
+
+/* Lets go of the pages that the last fetch left pinned. */
+extern void HvToastRelease(HvToast *toast);
+
+#endif							/* HVTOAST_H */
