@@ -38,7 +38,7 @@ sub after_inserts
 		CREATE VIEW ${table}_truth AS SELECT * FROM $set->{table}_truth;
 		ANALYZE $table});
 	report({ %$set, table => $table }, $index, "$name, grown", $grown_floor);
-	$node->safe_psql('postgres', "DROP TABLE $table CASCADE");
+	$node->safe_psql('postgres', "DROP TABLE $table; DROP VIEW ${table}_query, ${table}_truth");
 	return;
 }
 

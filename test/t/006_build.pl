@@ -123,7 +123,7 @@ degenerate('only zero vectors by cosine', q{SELECT array_fill(0::real, ARRAY[6])
 degenerate('one dimension', q{SELECT ARRAY[random()::real] FROM generate_series(1, 5000) i});
 degenerate('one dimension by inner product', q{SELECT ARRAY[random()::real] FROM generate_series(1, 3000) i}, operator => '<#>');
 degenerate('16,000 dimensions', q{SELECT (SELECT array_agg((i * sin(j * 0.37) + 0.3 * random())::real) FROM generate_series(1, 16000) j) FROM generate_series(1, 60) i});
-degenerate('16,000 dimensions by inner product', q{SELECT (SELECT array_agg((i * sin(j * 0.37) + 0.3 * random())::real) FROM generate_series(1, 16000) j) FROM generate_series(1, 40) i}, operator => '<#>');
+degenerate('16,000 dimensions by inner product', q{SELECT (SELECT array_agg(((1 + i * 17 % 41) * sin(j * 0.37) + 0.3 * random())::real) FROM generate_series(1, 16000) j) FROM generate_series(1, 40) i}, operator => '<#>');
 degenerate('a line', q{SELECT (SELECT array_agg((i * j)::real ORDER BY j) FROM generate_series(1, 8) j) FROM generate_series(1, 4000) i});
 degenerate('smallest pages', q{SELECT random_vector(4) FROM generate_series(1, 1500)}, options => 'leaf_size = 1, branching = 1');
 degenerate('spilled', q{SELECT clustered_vector(12, 9) FROM generate_series(1, 3000)}, options => 'spill = on');
