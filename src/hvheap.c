@@ -70,7 +70,7 @@ HvHeapBegin(Relation heap, Relation index, Snapshot snapshot, MemoryContext cont
 		GetPerTupleExprContext(reader->estate)->ecxt_scantuple = reader->slot;
 	}
 	else
-		reader->toast = HvToastBegin(heap);
+		reader->toast = HvToastBegin(heap, !IsMVCCSnapshot(snapshot));
 	MemoryContextSwitchTo(old);
 	return reader;
 }
@@ -109,21 +109,20 @@ indexed_value(HvHeap *reader, bool *isnull)
 	return values[0];
 }
 
-/* Could there be such a row?  Row pointers come from pages, which may be damaged. */
-static void
-require_row(HvHeap *reader, ItemPointer tid)
+void
+HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks, ItemPointer tid)
 {
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
 
-	if (block < reader->nblocks)
+	if (block < *nblocks)
 		return;
-	reader->nblocks = RelationGetNumberOfBlocks(reader->heap);
-	if (block >= reader->nblocks)
+	*nblocks = RelationGetNumberOfBlocks(heap);
+	if (block >= *nblocks)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" is damaged: it names row (%u,%u) of a table of %u blocks",
-						RelationGetRelationName(reader->index), block,
-						ItemPointerGetOffsetNumberNoCheck(tid), reader->nblocks),
+						RelationGetRelationName(index), block,
+						ItemPointerGetOffsetNumberNoCheck(tid), *nblocks),
 				 errhint("Please REINDEX it.")));
 }
 
@@ -138,14 +137,14 @@ HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 	Datum		value;
 
 	HvRowUnpack(id, &tid);
-	require_row(reader, &tid);
+	HvHeapRequireRow(reader->heap, reader->index, &reader->nblocks, &tid);
 	if (!table_index_fetch_tuple(reader->fetch, &tid, reader->snapshot, reader->slot,
 								 &again, &all_dead))
 		return false;
 	old = MemoryContextSwitchTo(reader->values);
 	value = indexed_value(reader, &isnull);
-	if (!isnull && reader->toast)
-		value = HvToastFetch(reader->toast, value);
+	if (!isnull && reader->toast && !HvToastFetch(reader->toast, &value))
+		isnull = true;
 	if (!isnull)
 		reader->type->open(value, view);
 	MemoryContextSwitchTo(old);

@@ -47,6 +47,14 @@ extern const HvTypeInfo *HvHeapType(const HvHeap *reader);
  */
 extern bool HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view);
 
+/*
+ * ERRCODE_INDEX_CORRUPTED unless the table has the block of a row pointer: it
+ * comes from a page, which may be damaged.  *nblocks is the table's size as last
+ * seen, 0 at first.
+ */
+extern void HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks,
+							 ItemPointer tid);
+
 /* Asks for the block of a row to be read soon. */
 extern void HvHeapPrefetch(HvHeap *reader, uint64 id);
 

@@ -40,6 +40,7 @@
 #include "utils/snapmgr.h"
 
 #include "hvcompat.h"
+#include "hvheap.h"
 #include "hvinspect.h"
 #include "hvleaf.h"
 #include "hvmeta.h"
@@ -281,6 +282,7 @@ count_dead(Survey *survey)
 	IndexFetchTableData *fetch = table_index_fetch_begin(survey->heap);
 	TupleTableSlot *slot = table_slot_create(survey->heap, NULL);
 	Buffer		map = InvalidBuffer;
+	BlockNumber nblocks = 0;
 	uint64		last = 0;		/* no row has this pointer */
 	bool		last_dead = false;
 	uint64		row;
@@ -296,6 +298,7 @@ count_dead(Survey *survey)
 
 		CHECK_FOR_INTERRUPTS();
 		HvRowUnpack(row, &tid);
+		HvHeapRequireRow(survey->heap, survey->index, &nblocks, &tid);
 		if (row != last)
 			last_dead = !VM_ALL_VISIBLE(survey->heap, ItemPointerGetBlockNumber(&tid), &map) &&
 				!table_index_fetch_tuple(fetch, &tid, &snapshot, slot, &again, &all_dead);

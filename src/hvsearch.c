@@ -139,6 +139,13 @@ widen(HvSearch *search, int leaves)
 	add_time(&search->tree_time, start);
 }
 
+/* Block numbers come from pages, which may be damaged; no int holds the largest. */
+static bool
+was_read(const HvSearch *search, BlockNumber block)
+{
+	return block <= INT_MAX && bms_is_member((int) block, search->seen_leaves);
+}
+
 /* Pours a leaf into the pool.  Returns where a split put its other half, if one did. */
 static BlockNumber
 read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
@@ -156,7 +163,7 @@ read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
 		return InvalidBlockNumber;
 	is_leaf = HvPageKindOf(page) == HV_PAGE_LEAF &&
 		(HvPageGetOpaque(page)->seq > newer_than ||
-		 !bms_is_member((int) block, search->seen_leaves));
+		 !was_read(search, block));
 	if (is_leaf)
 	{
 		n = HvLeafScore(&search->scorer, page, out);
@@ -178,7 +185,7 @@ read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
 static void
 read_leaf(HvSearch *search, BlockNumber block)
 {
-	while (block != InvalidBlockNumber && !bms_is_member((int) block, search->seen_leaves))
+	while (block != InvalidBlockNumber && !was_read(search, block))
 	{
 		block = read_leaf_page(search, block, search->descent.seq, NULL);
 		CHECK_FOR_INTERRUPTS();

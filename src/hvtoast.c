@@ -48,11 +48,12 @@ struct HvToast
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 	HvToastSnapshot snapshot;
+	bool		may_vanish;
 	bool		pinned;			/* a fetch may have left pages pinned */
 };
 
 HvToast *
-HvToastBegin(Relation heap)
+HvToastBegin(Relation heap, bool may_vanish)
 {
 	HvToast    *toast;
 	int			valid;
@@ -61,6 +62,7 @@ HvToastBegin(Relation heap)
 		heap->rd_tableam != GetHeapamTableAmRoutine())
 		return NULL;
 	toast = palloc0(sizeof(HvToast));
+	toast->may_vanish = may_vanish;
 	toast->table = table_open(heap->rd_rel->reltoastrelid, AccessShareLock);
 	valid = toast_open_indexes(toast->table, AccessShareLock, &toast->indexes,
 							   &toast->nindexes);
@@ -89,16 +91,19 @@ HvToastRelease(HvToast *toast)
 	toast->pinned = false;
 }
 
+/* A chunk that is expected is not there, or is something else. */
 static void
 missing_chunk(const HvToast *toast, Oid id, int32 chunk)
 {
+	if (toast->may_vanish)
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("missing or unexpected chunk %d of toast value %u in %s",
 					chunk, id, RelationGetRelationName(toast->table))));
 }
 
-/* Copies the chunk in the slot to its place; returns its length. */
+/* Copies the chunk in the slot to its place; returns its length, 0 if it is wrong. */
 static int32
 copy_chunk(const HvToast *toast, Oid id, int32 chunk, char *to, int32 room)
 {
@@ -111,15 +116,18 @@ copy_chunk(const HvToast *toast, Oid id, int32 chunk, char *to, int32 room)
 	/* chunks are never compressed or moved out themselves */
 	if (isnull || number != chunk || VARATT_IS_EXTERNAL(data) ||
 		VARATT_IS_COMPRESSED(data) || (int32) VARSIZE_ANY_EXHDR(data) != expected)
+	{
 		missing_chunk(toast, id, chunk);
+		return 0;
+	}
 	memcpy(to, VARDATA_ANY(data), expected);
 	return expected;
 }
 
-Datum
-HvToastFetch(HvToast *toast, Datum value)
+bool
+HvToastFetch(HvToast *toast, Datum *value)
 {
-	struct varlena *attribute = (struct varlena *) DatumGetPointer(value);
+	struct varlena *attribute = (struct varlena *) DatumGetPointer(*value);
 	struct varatt_external pointer;
 	struct varlena *result;
 	ScanKeyData key;
@@ -127,10 +135,10 @@ HvToastFetch(HvToast *toast, Datum value)
 	int32		done = 0;
 
 	if (!VARATT_IS_EXTERNAL_ONDISK(attribute))
-		return value;
+		return true;
 	VARATT_EXTERNAL_GET_POINTER(pointer, attribute);
 	if (pointer.va_toastrelid != RelationGetRelid(toast->table))
-		return value;
+		return true;
 
 	size = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
 	result = palloc(size + VARHDRSZ);
@@ -145,10 +153,17 @@ HvToastFetch(HvToast *toast, Datum value)
 	toast->pinned = true;
 	for (int32 chunk = 0; done < size; chunk++)
 	{
-		if (!index_getnext_slot(toast->scan, ForwardScanDirection, toast->slot))
+		int32		copied = 0;
+
+		if (index_getnext_slot(toast->scan, ForwardScanDirection, toast->slot))
+			copied = copy_chunk(toast, pointer.va_valueid, chunk, VARDATA(result) + done,
+								size - done);
+		else
 			missing_chunk(toast, pointer.va_valueid, chunk);
-		done += copy_chunk(toast, pointer.va_valueid, chunk, VARDATA(result) + done,
-						   size - done);
+		if (copied == 0)
+			return false;
+		done += copied;
 	}
-	return PointerGetDatum(result);
+	*value = PointerGetDatum(result);
+	return true;
 }

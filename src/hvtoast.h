@@ -26,16 +26,18 @@ typedef struct HvToast HvToast;
 /*
  * Opens the TOAST table of a heap; memory is taken from the current context.
  * NULL where there is none, or where its rows are another access method's
- * business.
+ * business.  may_vanish: the caller's rows may be dead, and VACUUM may take
+ * their values away while they are read.
  */
-extern HvToast *HvToastBegin(Relation heap);
+extern HvToast *HvToastBegin(Relation heap, bool may_vanish);
 extern void HvToastEnd(HvToast *toast);
 
 /*
- * The value behind a TOAST pointer of that table, in the current context, still
- * compressed if it was stored so.  Anything else comes back as it is.
+ * Replaces a TOAST pointer into that table by the value, in the current context,
+ * still compressed if it was stored so.  Anything else stays as it is.  False
+ * if the value has vanished; an error (ERRCODE_DATA_CORRUPTED) if it must not.
  */
-extern Datum HvToastFetch(HvToast *toast, Datum value);
+extern bool HvToastFetch(HvToast *toast, Datum *value);
 
 /* Lets go of the pages that the last fetch left pinned. */
 extern void HvToastRelease(HvToast *toast);
