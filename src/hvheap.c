@@ -146,7 +146,7 @@ HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 	if (!isnull && reader->toast && !HvToastFetch(reader->toast, &value))
 		isnull = true;
 	if (!isnull)
-		reader->type->open(value, view);
+		reader->type->open_stored(value, view);
 	MemoryContextSwitchTo(old);
 	return !isnull;
 }

@@ -24,6 +24,9 @@
 
 #include <stdbool.h>
 
+/* the longest vector */
+#define HV_MAX_DIMENSIONS	16000
+
 /* Values are stored in the metapage: never renumber. */
 typedef enum HvMetric
 {

@@ -45,7 +45,6 @@
 #define HV_META_BLOCK		0
 #define HV_ROOT_BLOCK		1		/* the root never moves */
 
-#define HV_MAX_DIMENSIONS	16000
 #define HV_MAX_LEVEL		15
 
 /* fewer tuples a page make a tree too high; 15 is what 4096-bit codes allow */

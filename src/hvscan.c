@@ -171,11 +171,11 @@ check_scan(IndexScanDesc scan)
 static void
 take_query(HvScan *state, ScanKey key)
 {
-	if (key->sk_flags & SK_ISNULL)
-	{
-		state->any_order = true;
+	/* nothing of the last query vector may be left */
+	memset(&state->query, 0, sizeof(HvVectorView));
+	state->any_order = (key->sk_flags & SK_ISNULL) != 0;
+	if (state->any_order)
 		return;
-	}
 	state->type->open(key->sk_argument, &state->query);
 	state->query_norm = HvMetricNorm(state->query.values, state->query.dim);
 

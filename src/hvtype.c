@@ -32,23 +32,26 @@ PG_FUNCTION_INFO_V1(hvtree_real_cosine_support);
 
 static const HvTypeInfo real_l2_info = {
 	.metric = HV_METRIC_L2,
-	.max_dims = HV_MAX_DIMS,
+	.max_dims = HV_MAX_DIMENSIONS,
 	.type_name = "real[]",
-	.open = HvTypeOpenRealArray
+	.open = HvTypeOpenRealArray,
+	.open_stored = HvTypeOpenStoredRealArray
 };
 
 static const HvTypeInfo real_ip_info = {
 	.metric = HV_METRIC_IP,
-	.max_dims = HV_MAX_DIMS,
+	.max_dims = HV_MAX_DIMENSIONS,
 	.type_name = "real[]",
-	.open = HvTypeOpenRealArray
+	.open = HvTypeOpenRealArray,
+	.open_stored = HvTypeOpenStoredRealArray
 };
 
 static const HvTypeInfo real_cosine_info = {
 	.metric = HV_METRIC_COSINE,
-	.max_dims = HV_MAX_DIMS,
+	.max_dims = HV_MAX_DIMENSIONS,
 	.type_name = "real[]",
-	.open = HvTypeOpenRealArray
+	.open = HvTypeOpenRealArray,
+	.open_stored = HvTypeOpenStoredRealArray
 };
 
 /*
@@ -106,14 +109,14 @@ report_not_finite(const float *values, int dim)
 }
 
 /*
- * HvTypeOpenRealArray: open callback of real[].
+ * HvTypeOpenStoredRealArray: open_stored callback of real[].
  *
  * A value stored in full is read in place: its floats stand at a multiple of
  * 4 bytes, which is all that the kernels need.  A compressed, out-of-line or
  * short-header value is copied; HvTypeClose() frees the copy.
  */
 void
-HvTypeOpenRealArray(Datum value, HvVectorView *view)
+HvTypeOpenStoredRealArray(Datum value, HvVectorView *view)
 {
 	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
 	ArrayType  *array = (ArrayType *) PG_DETOAST_DATUM(value);
@@ -127,17 +130,17 @@ HvTypeOpenRealArray(Datum value, HvVectorView *view)
 	if (ndim == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("expected 1 to %d dimensions, not 0", HV_MAX_DIMS),
+				 errmsg("expected 1 to %d dimensions, not 0", HV_MAX_DIMENSIONS),
 				 errhint("An empty array is not a vector; store NULL for a vector that is not known.")));
 	if (ndim != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("expected a one-dimensional array, not a %d-dimensional one", ndim),
 				 errhint("A vector is a plain list of numbers, as in '{1,2,3}'.")));
-	if (ARR_DIMS(array)[0] > HV_MAX_DIMS)
+	if (ARR_DIMS(array)[0] > HV_MAX_DIMENSIONS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("expected 1 to %d dimensions, not %d", HV_MAX_DIMS,
+				 errmsg("expected 1 to %d dimensions, not %d", HV_MAX_DIMENSIONS,
 						ARR_DIMS(array)[0]),
 				 errhint("Longer vectors can be cut or projected before they are stored.")));
 	if (array_contains_nulls(array))
@@ -149,7 +152,13 @@ HvTypeOpenRealArray(Datum value, HvVectorView *view)
 	view->dim = ARR_DIMS(array)[0];
 	view->values = (const float *) ARR_DATA_PTR(array);
 	view->owned = (struct varlena *) array == stored ? NULL : array;
+}
 
+/* HvTypeOpenRealArray: open callback of real[]. */
+void
+HvTypeOpenRealArray(Datum value, HvVectorView *view)
+{
+	HvTypeOpenStoredRealArray(value, view);
 	if (!HvMetricAllFinite(view->values, view->dim))
 		report_not_finite(view->values, view->dim);
 }

@@ -37,9 +37,6 @@
 #define HV_STRATEGY_DISTANCE 1
 #define HV_NSTRATEGIES		1
 
-/* the longest real[] that is taken as a vector */
-#define HV_MAX_DIMS			16000
-
 typedef struct HvVectorView
 {
 	int			dim;
@@ -59,10 +56,17 @@ typedef struct HvTypeInfo
 	 * as the value.  Raises an error of class 22 if the value is no vector.
 	 */
 	void		(*open) (Datum value, HvVectorView *view);
+
+	/*
+	 * The same for a value that open has let into an index before: it need not
+	 * look at every element again, which a rerank would notice.
+	 */
+	void		(*open_stored) (Datum value, HvVectorView *view);
 } HvTypeInfo;
 
 extern const HvTypeInfo *HvTypeInfoFor(Relation index);
 extern void HvTypeOpenRealArray(Datum value, HvVectorView *view);
+extern void HvTypeOpenStoredRealArray(Datum value, HvVectorView *view);
 extern void HvTypeClose(HvVectorView *view);
 extern void HvTypeCheckDim(const HvVectorView *view, int expected);
 

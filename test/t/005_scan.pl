@@ -100,10 +100,11 @@ is(sql(qq{
 	FROM queries q, LATERAL (SELECT * FROM items ORDER BY v <-> q.q LIMIT 5) n}),
 	'50|50|50', 'LATERAL: a scan for each outer row');
 is(sql(qq{
-	SELECT count(*), count(DISTINCT (q.id, n.id))
-	FROM (SELECT 0 AS id, NULL::real[] AS q UNION ALL SELECT id, q FROM queries UNION ALL SELECT 11, NULL) q,
-		 LATERAL (SELECT id FROM items ORDER BY v <-> q.q LIMIT 5) n}),
-	'60|60', 'LATERAL with NULL vectors among the outer rows');
+	SELECT count(*), count(DISTINCT (q.id, n.id)), count(*) FILTER (WHERE n.part = q.part)
+	FROM (SELECT 0 AS id, NULL::real[] AS q, NULL::int AS part
+		  UNION ALL SELECT id, q, part FROM queries UNION ALL SELECT 11, NULL, NULL) q,
+		 LATERAL (SELECT id, part FROM items ORDER BY v <-> q.q LIMIT 5) n}),
+	'60|60|50', 'LATERAL with NULL vectors among the outer rows: the others keep their order');
 is(sql(qq{SELECT count(DISTINCT id) FROM (SELECT id FROM items ORDER BY v <-> (SELECT NULL::real[])) s}),
 	'20000', 'a NULL vector gives every row once');
 is(sql(qq{SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> (SELECT NULL::real[]) LIMIT 7) s}),
