@@ -21,7 +21,7 @@
 
 /* the first answer of most queries needs about this many */
 #define FIRST_BATCH		64
-#define FIRST_CAPACITY	4096
+#define FIRST_CAPACITY	2048
 
 typedef struct SeenRow
 {

@@ -85,8 +85,9 @@ typedef struct HvScan
 	int			late_size;
 	int64		fetched;
 	int64		sent;
-	HvCandidate *window;
+	HvCandidate *window;		/* candidates and rows of one rerank */
 	HvRow	   *rows;
+	int			window_size;
 	instr_time	rerank_time;
 	BufferUsage buffers_before;
 } HvScan;
@@ -220,8 +221,7 @@ start_scan(IndexScanDesc scan)
 	state->last_distance = -INFINITY;
 	INSTR_TIME_SET_ZERO(state->rerank_time);
 	state->in_hand = pairingheap_allocate(compare_in_hand, NULL);
-	state->window = palloc(MAX_WINDOW * sizeof(HvCandidate));
-	state->rows = palloc(MAX_WINDOW * sizeof(HvRow));
+	state->window_size = 0;
 	take_query(state, &scan->orderByData[0]);
 	if (state->any_order && state->query.dim == 0)
 		make_up_query(state, scan->indexRelation);
@@ -286,6 +286,18 @@ keep_row(HvScan *state, const HvRow *row)
 	pairingheap_add(state->in_hand, &kept->node);
 }
 
+/* Room for a window: most queries need a small one, so it is made as needed. */
+static void
+reserve_window(HvScan *state, int size)
+{
+	if (size <= state->window_size)
+		return;
+	size = Min(2 * size, MAX_WINDOW);
+	state->window = palloc(size * sizeof(HvCandidate));
+	state->rows = palloc(size * sizeof(HvRow));
+	state->window_size = size;
+}
+
 /* Reranks one window of candidates below bound; false if there was none. */
 static bool
 rerank_window(HvScan *state, double bound)
@@ -298,6 +310,7 @@ rerank_window(HvScan *state, double bound)
 
 	if (state->everything_first)
 		max = MAX_WINDOW;
+	reserve_window(state, max);
 	taken = HvPoolTake(&state->search.pool, (float) bound, max, state->window);
 	if (taken == 0)
 		return false;
