@@ -337,7 +337,7 @@ begin_assignment(Assignment *assignment, HvBuild *build, HvClusterTree *tree)
 
 /* Sends one copy of a row to the sort. */
 static void
-put_copy(Assignment *assignment, HvLeafEntryData *entry, int leaf, uint16 flags)
+put_copy(Assignment *assignment, HvLeafEntryData *entry, int leaf, uint8 flags)
 {
 	TupleTableSlot *slot = assignment->put_slot;
 	uint64		row = HvRowPack(&entry->tid);
@@ -374,6 +374,7 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	HvCodeEncode(assignment->projected, build->layout.code_bits,
 				 (uint8 *) entry + build->layout.leaf_entry_size, &entry->factors);
 	entry->tid = *tid;
+	entry->length_class = HvSpaceLengthClass(&build->space, view.values);
 	if (assignment->placer)
 	{
 		HvPlace(assignment->placer, assignment->projected, 0, 0, &placement);

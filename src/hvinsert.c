@@ -66,6 +66,8 @@ place_row(Insertion *insertion, ItemPointer tid)
 	HvCodeEncode(projected, index->layout.code_bits, insertion->code,
 				 &insertion->entry->factors);
 	insertion->entry->tid = *tid;
+	insertion->entry->length_class = HvSpaceLengthClass(&index->space,
+														insertion->view.values);
 
 	HvStoreSourceInit(source, insertion->relation, &index->layout);
 	HvPlacerInit(placer, &source->source, &index->layout, index->meta.spill != 0,

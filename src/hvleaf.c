@@ -22,13 +22,19 @@
 #include <math.h>
 
 #include "hvleaf.h"
+#include "hvspace.h"
 
 #define MAX_TUPLES	(BLCKSZ / sizeof(HvLeafEntryData))
 
-/* a lower bound that may be compared with others */
+/*
+ * A key that may be compared with others.  Under inner product a vector longer
+ * than all that the index knew of was coded as a shorter one.
+ */
 static inline float
-finite_key(float key)
+comparable_key(const HvLeafScorer *scorer, const HvLeafEntryData *entry, float key)
 {
+	if (entry->length_class > 0)
+		key = HvSpaceStretch(scorer->max_norm, entry->length_class, key);
 	return isfinite(key) ? key : FLT_MAX;
 }
 
@@ -49,7 +55,9 @@ score_hamming(HvLeafScorer *scorer, Page page, int n, HvCandidate *out)
 		float		estimate = HvEstimateHamming(query, entry->factors.norm2, norm,
 												 distances[i]);
 
-		out[i].key = finite_key(HvLowerBound(query, entry->factors.norm2, estimate, error));
+		out[i].key = comparable_key(scorer, entry,
+									HvLowerBound(query, entry->factors.norm2, estimate,
+												 error));
 		out[i].extra = entry->flags;
 		out[i].id = HvRowPack(&entry->tid);
 		promising += out[i].key <= scorer->cutoff;
@@ -62,11 +70,13 @@ static inline void
 refine(const HvLeafScorer *scorer, Page page, int i, uint16 sum, HvCandidate *candidate)
 {
 	const HvQueryCode *query = scorer->query;
-	const HvCodeFactors *factors = &HvPageLeafEntry(page, scorer->layout, i)->factors;
+	const HvLeafEntryData *entry = HvPageLeafEntry(page, scorer->layout, i);
+	const HvCodeFactors *factors = &entry->factors;
 	float		error = scorer->margin * 2.0f * HV_PLANES_ERROR / sqrtf((float) query->bits);
 	float		estimate = HvEstimatePlanes(query, factors->norm2, factors->scale, sum);
 
-	candidate->key = finite_key(HvLowerBound(query, factors->norm2, estimate, error));
+	candidate->key = comparable_key(scorer, entry,
+									HvLowerBound(query, factors->norm2, estimate, error));
 }
 
 int

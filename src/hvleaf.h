@@ -44,6 +44,7 @@ typedef struct HvLeafScorer
 	const HvLayout *layout;
 	uint16		encoding;		/* which mean the query was centred with */
 	float		margin;			/* standard errors below the estimate */
+	float		max_norm;		/* inner product: M of the space */
 	float		cutoff;			/* a lower bound above this is not worth refining */
 	int64		codes;			/* codes scored so far */
 	int64		refined;		/* those that got the asymmetric estimate */

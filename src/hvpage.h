@@ -88,13 +88,14 @@ typedef struct HvLeafEntryData
 {
 	HvCodeFactors factors;
 	ItemPointerData tid;
-	uint16		flags;			/* HV_ENTRY_xxx */
+	uint8		flags;			/* HV_ENTRY_xxx */
+	uint8		length_class;	/* HvSpaceLengthClass */
 	/* fixed-width attributes may follow: leaf_entry_size says how wide */
 } HvLeafEntryData;
 
 StaticAssertDecl(sizeof(HvLeafEntryData) == 16, "leaf entry is part of the file format");
 
-#define HV_ENTRY_SPILLED	0x0001	/* the copy in the second leaf */
+#define HV_ENTRY_SPILLED	0x01	/* the copy in the second leaf */
 
 /* a child page in an inner page */
 typedef struct HvInnerEntryData

@@ -55,6 +55,9 @@
 #define MIN_WINDOW	16
 #define MAX_WINDOW	1024
 
+/* how much of what a late row tells is believed */
+#define SLACK_SHARE	0.5
+
 /* a row with its exact distance, waiting to go out */
 typedef struct RowInHand
 {
@@ -80,6 +83,7 @@ typedef struct HvScan
 	pairingheap *in_hand;
 	RowInHand  *spare;			/* to be used again */
 	double		last_distance;	/* of the last row sent */
+	double		slack;			/* by how much the bounds have been off, squared */
 	HvRow	   *late;
 	int			nlate;
 	int			late_size;
@@ -219,6 +223,7 @@ start_scan(IndexScanDesc scan)
 	state->cut_short = false;
 	state->spare = NULL;
 	state->last_distance = -INFINITY;
+	state->slack = 0;
 	INSTR_TIME_SET_ZERO(state->rerank_time);
 	state->in_hand = pairingheap_allocate(compare_in_hand, NULL);
 	state->window_size = 0;
@@ -246,7 +251,14 @@ rerank_is_due(const HvScan *state)
 	return true;
 }
 
-/* The nearest row in hand as a squared distance in the tree space. */
+/* An exact distance as a squared distance in the tree space. */
+static double
+square_of(const HvScan *state, double distance)
+{
+	return HvSpaceSquareOf(&state->search.index->space, distance, state->query_norm);
+}
+
+/* The nearest row in hand, as far as bounds are compared with it. */
 static double
 current_bound(const HvScan *state)
 {
@@ -258,8 +270,22 @@ current_bound(const HvScan *state)
 	nearest = (const RowInHand *) pairingheap_first(state->in_hand);
 	if (isnan(nearest->row.distance))
 		return INFINITY;
-	return HvSpaceSquareOf(&state->search.index->space, nearest->row.distance,
-						   state->query_norm);
+	return square_of(state, nearest->row.distance) + state->slack;
+}
+
+/*
+ * A late row tells how far its bound was off.  From then on all bounds get that
+ * much more room, or a part of it, since one row may be an exception.  A few rows
+ * come without any; for a scan that a filter makes long it is the
+ * difference between .92 and .98 of the nearest rows that pass.
+ */
+static void
+learn_from_late_row(HvScan *state, const HvRow *row)
+{
+	double		off = square_of(state, state->last_distance) - square_of(state, row->distance);
+
+	if (off > state->slack)
+		state->slack += (off - state->slack) * SLACK_SHARE;
 }
 
 /* A row with its distance: in hand, or late. */
@@ -278,6 +304,7 @@ keep_row(HvScan *state, const HvRow *row)
 				palloc(state->late_size * sizeof(HvRow));
 		}
 		state->late[state->nlate++] = *row;
+		learn_from_late_row(state, row);
 		return;
 	}
 	kept = state->spare ? state->spare : palloc(sizeof(RowInHand));

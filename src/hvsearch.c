@@ -76,6 +76,7 @@ prepare(HvSearch *search)
 	search->scorer.layout = &search->index->layout;
 	search->scorer.encoding = (uint16) search->index->meta.encoding;
 	search->scorer.margin = search->sizing.margin;
+	search->scorer.max_norm = search->index->space.max_norm;
 	search->scorer.cutoff = FLT_MAX;
 	HvStoreSourceInit(&search->source, search->relation, &search->index->layout);
 	HvDescentInit(&search->descent, &search->source.source, &search->index->layout,

@@ -253,3 +253,17 @@ HvSpaceSquareOf(const HvSpace *space, double distance, double query_norm)
 	}
 	return 0.0;
 }
+
+/* By how much a vector was shortened, rounded up to a sixteenth of an octave. */
+uint8_t
+HvSpaceLengthClass(const HvSpace *space, const float *x)
+{
+	double		norm;
+
+	if (space->metric != HV_METRIC_IP || !(space->max_norm > 0.0f))
+		return 0;
+	norm = HvMetricNorm(x, space->dim);
+	if (norm <= space->max_norm)
+		return 0;
+	return (uint8_t) fmin(255.0, fmax(1.0, ceil(16.0 * log2(norm / space->max_norm))));
+}

@@ -10,9 +10,10 @@
  *
  *	  1. metric:   L2 nothing; cosine divides by the length (a zero vector
  *				   stays zero); inner product appends the coordinate
- *				   sqrt(M^2 - |x|^2), M = max_norm (where |x| > M it is 0,
- *				   and x is shortened to length M), which makes the order by inner product an order by L2 distance
- *				   (Bachrach et al. 2014).  A query under inner product is
+ *				   sqrt(M^2 - |x|^2), M = max_norm, which makes the order by
+ *				   inner product an order by L2 distance (Bachrach et al.
+ *				   2014); a vector longer than M is shortened to M and gets
+ *				   0, see HvSpaceLengthClass.  A query under inner product is
  *				   scaled to length M and gets 0 there: its length does not
  *				   change the order, but it does change how much the lengths of
  *				   centroids weigh.
@@ -39,6 +40,9 @@
  */
 #ifndef HVSPACE_H
 #define HVSPACE_H
+
+#include <math.h>
+#include <stdint.h>
 
 #include "hvmetric.h"
 #include "hvrotate.h"
@@ -84,6 +88,25 @@ extern void HvSpaceProject(const HvSpace *space, const float *x, float *out);
 
 /* The same for the vector that a query asks about. */
 extern void HvSpaceProjectQuery(const HvSpace *space, const float *x, float *out);
+
+/*
+ * By how much a vector was shortened in step 1: 0 if it was not, else a class of
+ * 1 .. 255, a sixteenth of an octave each.
+ */
+extern uint8_t HvSpaceLengthClass(const HvSpace *space, const float *x);
+
+/*
+ * What a squared distance between the query and a shortened vector would be if
+ * the vector had kept its length, on the scale of HvSpaceSquareOf: products
+ * grow with the length.  max_norm is M, > 0.
+ */
+static inline float
+HvSpaceStretch(float max_norm, uint8_t length_class, float square)
+{
+	float		diagonal = 2.0f * max_norm * max_norm;
+
+	return diagonal - exp2f((length_class - 0.5f) / 16.0f) * (diagonal - square);
+}
 
 /*
  * What an exact distance under the metric is as a squared distance in the tree

@@ -431,8 +431,12 @@ center(Split *split)
 		HvLeafEntryData *entry = HvPageLeafEntry((Page) split->tuples.data, &index->layout, i);
 
 		/* a row that is gone is as good at the mean as anywhere */
+		entry->length_class = 0;
 		if (split->vectors[i])
+		{
 			HvSpaceProject(&index->space, split->vectors[i], vector);
+			entry->length_class = HvSpaceLengthClass(&index->space, split->vectors[i]);
+		}
 		split->vectors[i] = vector;
 		HvCodeEncode(vector, bits, code, &entry->factors);
 		memcpy(split->tuples.data + HV_DATA_OFFSET + i * index->layout.code_bytes,

@@ -67,9 +67,9 @@ my $made = make_clustered($node, 'l2', rows => 8000, dims => 64, clusters => 80,
 after_build($made, 'generated 64 l2');
 after_inserts($made, 'generated 64 l2');
 
-# Lengths between 1 and 7 that know nothing of directions.  Rows in order of
-# rising length are only built: a tree that grew of them has known short ones
-# only when its space was chosen (README, limits).
+# Lengths between 1 and 7 that know nothing of directions.  A tree that grew of
+# rows in order of rising length has known short ones only when its space was
+# chosen: all others are coded as shorter ones than they are.
 my $rising = make_clustered($node, 'ip', rows => 6000, dims => 32, clusters => 60, queries => 60,
 	table => 'rising');
 sub set_lengths
@@ -87,6 +87,7 @@ set_lengths('(1 + rising.id * 7919 % 6000 / 1000.0)');
 after_inserts($rising, 'mixed lengths ip');
 set_lengths('(1 + rising.id / 1000.0) / (1 + rising.id * 7919 % 6000 / 1000.0)');
 after_build($rising, 'rising lengths ip');
+after_inserts($rising, 'rising lengths ip');
 
 # --- real vectors ---------------------------------------------------------------
 

@@ -233,10 +233,49 @@ test_extremes(HvMetric metric)
 	ok(all_finite(images[0], space.code_bits), "%s: far from the mean", HvMetricName(metric));
 }
 
+/* classes of vectors longer than M, and the squares that they are stretched to */
+static void
+test_length_classes(void)
+{
+	HvSpace		space;
+	float		x[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+	bool		right = true;
+	bool		close = true;
+
+	HvSpaceInit(&space, HV_METRIC_IP, 4, 2.0f, NULL, NULL);
+	ok(HvSpaceLengthClass(&space, x) == 0, "a zero vector is not shortened");
+	for (float length = 0.1f; length < 1000.0f; length *= 1.1f)
+	{
+		uint8_t		length_class;
+		double		product = 0.5 * length; /* with a unit query, scaled to M below */
+		double		exact;
+		double		stretched;
+
+		x[1] = length;
+		length_class = HvSpaceLengthClass(&space, x);
+		right = right && (length_class == 0) == (length <= 2.0f);
+		if (length_class == 0)
+			continue;
+		/* as the shortened vector is seen: product 0.5 * M with the unit query */
+		stretched = HvSpaceStretch(2.0f, length_class,
+								   (float) HvSpaceSquareOf(&space, -0.5 * 2.0, 1.0));
+		exact = HvSpaceSquareOf(&space, -product, 1.0);
+		/* half a class is 2.2 % of the product's share */
+		close = close && fabs(stretched - exact) <= 0.03 * fabs(exact - 2.0 * 2.0 * 2.0) + 1e-4;
+	}
+	ok(right, "only vectors longer than M have a length class");
+	ok(close, "a stretched square is that of the whole vector within 3 %%");
+	x[1] = FLT_MAX;
+	ok(HvSpaceLengthClass(&space, x) == 255, "the longest vector has the last class");
+	space.metric = HV_METRIC_L2;
+	ok(HvSpaceLengthClass(&space, x) == 0, "no length classes under L2");
+}
+
 int
 main(void)
 {
 	HvKernelsInit();
+	test_length_classes();
 	test_dims();
 	test_metrics();
 	test_lengths_do_not_matter();
