@@ -66,7 +66,7 @@ PGFILEDESC = "hvindex - vector index access method in ordinary index pages"
 REGRESS = $(sort $(basename $(notdir $(wildcard expected/*.out))))
 REGRESS_OPTS = --load-extension=hvindex
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
-ISOLATION_OPTS = --inputdir=test
+ISOLATION_OPTS = --inputdir=test --load-extension=hvindex
 EXTRA_CLEAN = $(wildcard src/*.gcda src/*.gcno) test/output_iso
 
 # The same sums on every processor: only the kernels ask for fused
