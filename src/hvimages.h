@@ -30,7 +30,7 @@ typedef struct HvImages
 	int			count;
 	int			capacity;
 	BlockNumber centroid_page;	/* that may have a free slot */
-	float		bytes;			/* of memory taken so far */
+	Size		bytes;			/* of memory taken so far */
 } HvImages;
 
 extern void HvImagesInit(HvImages *images, const HvLayout *layout, MemoryContext context);

@@ -27,6 +27,7 @@
  *-------------------------------------------------------------------------
  */
 #include "hvkmeans.h"
+#include "hvsplitmix.h"
 
 #include <float.h>
 #include <stdbool.h>
@@ -123,17 +124,6 @@ share_scratch(Kmeans *km, void *scratch)
 	km->best = (int *) (km->distance + km->nmembers);
 }
 
-/* splitmix64 */
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t	z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-	return z ^ (z >> 31);
-}
-
 /* counts multiply-adds and lets the caller look up now and then */
 static void
 count_work(Kmeans *km, double work)
@@ -185,7 +175,7 @@ draw_sample(Kmeans *km)
 		km->assignment[i] = i;
 	for (int i = 0; i < wanted; i++)
 	{
-		int			j = i + (int) (next_random(&km->random) % (uint64_t) (km->nmembers - i));
+		int			j = i + (int) (HvSplitmixNext(&km->random) % (uint64_t) (km->nmembers - i));
 		int			chosen = km->assignment[j];
 
 		km->assignment[j] = km->assignment[i];
@@ -231,8 +221,8 @@ seed_centroids(Kmeans *km)
 		}
 
 		/* where all are taken or equal, any one will do */
-		chosen = (int) (next_random(&km->random) % (uint64_t) nsample);
-		point = (double) (next_random(&km->random) >> 11) / 9007199254740992.0 * total;
+		chosen = (int) (HvSplitmixNext(&km->random) % (uint64_t) nsample);
+		point = (double) (HvSplitmixNext(&km->random) >> 11) / 9007199254740992.0 * total;
 		for (int i = 0; i < nsample && total > 0.0; i++)
 		{
 			point -= km->distance[i];

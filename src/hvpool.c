@@ -57,14 +57,6 @@ HvPoolInit(HvPool *pool, MemoryContext context)
 	pool->taken = 0;
 }
 
-void
-HvPoolReset(HvPool *pool)
-{
-	pool->first = pool->sorted = pool->count = 0;
-	pool->taken = 0;
-	seen_reset(pool->seen);
-}
-
 HvCandidate *
 HvPoolReserve(HvPool *pool, int n)
 {

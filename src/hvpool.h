@@ -35,8 +35,6 @@ typedef struct HvPool
 } HvPool;
 
 extern void HvPoolInit(HvPool *pool, MemoryContext context);
-/* Forgets everything, keeps the memory for the next query. */
-extern void HvPoolReset(HvPool *pool);
 
 /*
  * Room for n more candidates, to be filled by the caller (who may hold a page

@@ -25,6 +25,7 @@
  *-------------------------------------------------------------------------
  */
 #include "hvrotate.h"
+#include "hvsplitmix.h"
 
 #include <math.h>
 
@@ -37,17 +38,6 @@
 
 #define SQRT_TWO	1.41421356237309504880f
 #define SQRT_HALF	0.70710678118654752440f
-
-/* The splitmix64 generator: steps *state and returns 64 random bits. */
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t	z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 /*
  * Bytes of an HvRotation for n dimensions.
@@ -84,7 +74,7 @@ HvRotationInit(HvRotation *rot, int n, uint64_t seed)
 	for (int k = 0; k < HV_ROTATE_ROUNDS * n; k++)
 	{
 		if (k % 64 == 0)
-			bits = next_random(&state);
+			bits = HvSplitmixNext(&state);
 		rot->signs[k] = (bits >> (k % 64)) & 1 ? -1.0f : 1.0f;
 	}
 }

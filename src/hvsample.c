@@ -29,6 +29,7 @@
 #include "utils/sampling.h"
 
 #include "hvsample.h"
+#include "hvsplitmix.h"
 #include "hvstore.h"
 
 /* the mean of some thousand rows is within 2 % of a standard deviation */
@@ -238,20 +239,9 @@ typedef struct SampleVisitor
 {
 	RowVisitor	base;
 	HvVectors  *vectors;
-	uint64		random;			/* state of the generator */
+	uint64_t	random;			/* state of the generator */
 	float	   *projected;
 } SampleVisitor;
-
-/* splitmix64: the same numbers on every server version */
-static uint64
-next_random(uint64 *state)
-{
-	uint64		z = (*state += UINT64CONST(0x9E3779B97F4A7C15));
-
-	z = (z ^ (z >> 30)) * UINT64CONST(0xBF58476D1CE4E5B9);
-	z = (z ^ (z >> 27)) * UINT64CONST(0x94D049BB133111EB);
-	return z ^ (z >> 31);
-}
 
 /* Algorithm R: row number i replaces one of the c kept with probability c / i. */
 static void
@@ -264,7 +254,7 @@ sample_row(RowVisitor *base, Datum value)
 
 	if (vectors->count == vectors->capacity)
 	{
-		place = next_random(&visitor->random) % (uint64) base->rows;
+		place = HvSplitmixNext(&visitor->random) % (uint64) base->rows;
 		if (place >= (uint64) vectors->capacity)
 			return;
 	}

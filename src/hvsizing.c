@@ -55,8 +55,7 @@ HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *opti
 {
 	double		work = effort(options->target_recall);
 
-	sizing->probes_fixed = options->probes > 0;
-	sizing->probes = sizing->probes_fixed ? options->probes : AUTO_PROBES * work;
+	sizing->probes = options->probes > 0 ? options->probes : AUTO_PROBES * work;
 	sizing->rerank = options->rerank > 0 ? options->rerank : -1;
 	sizing->margin = MARGIN;
 	sizing->cutoff_rank = Max(256, (int) Min(4 * sizing->rerank, 1e6));

@@ -19,7 +19,6 @@
 typedef struct HvSizing
 {
 	double		probes;			/* leaves before the first ten rows */
-	bool		probes_fixed;	/* by the user */
 	double		rerank;			/* rows before the first ten rows, < 0 = by bounds */
 	float		margin;			/* standard errors of HvLeafScorer */
 	int			cutoff_rank;	/* the candidate whose key is the scorer's cutoff */

@@ -152,12 +152,6 @@ HvStoreLockStructure(Relation index)
 	LockPage(index, HV_META_BLOCK, ExclusiveLock);
 }
 
-bool
-HvStoreTryLockStructure(Relation index)
-{
-	return ConditionalLockPage(index, HV_META_BLOCK, ExclusiveLock);
-}
-
 void
 HvStoreUnlockStructure(Relation index)
 {

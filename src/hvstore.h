@@ -75,7 +75,6 @@ extern void HvStoreSourceInit(HvStoreSource *source, Relation index,
  * may be read while it is held.  Nothing else may be locked by the caller yet.
  */
 extern void HvStoreLockStructure(Relation index);
-extern bool HvStoreTryLockStructure(Relation index);
 extern void HvStoreUnlockStructure(Relation index);
 
 /* Appends to leaves ----------------------------------------------------- */
