@@ -16,11 +16,13 @@ EXTENSION = hvindex
 MODULE_big = hvindex
 OBJS = \
 	src/hvbuild.o \
+	src/hvcensus.o \
 	src/hvcentroid.o \
 	src/hvcheck.o \
 	src/hvcluster.o \
 	src/hvcode.o \
 	src/hvcost.o \
+	src/hvdebug.o \
 	src/hvdemand.o \
 	src/hvdescend.o \
 	src/hvdistance.o \
@@ -37,13 +39,19 @@ OBJS = \
 	src/hvkernel_scalar.o \
 	src/hvkmeans.o \
 	src/hvleaf.o \
+	src/hvmean.o \
+	src/hvmembers.o \
+	src/hvmerge.o \
 	src/hvmeta.o \
 	src/hvmetric.o \
+	src/hvmove.o \
+	src/hvneighbor.o \
 	src/hvoptions.o \
 	src/hvpage.o \
 	src/hvparent.o \
 	src/hvplace.o \
 	src/hvpool.o \
+	src/hvreassign.o \
 	src/hvrerank.o \
 	src/hvrotate.o \
 	src/hvsample.o \
@@ -57,6 +65,7 @@ OBJS = \
 	src/hvstore.o \
 	src/hvtoast.o \
 	src/hvtype.o \
+	src/hvupkeep.o \
 	src/hvvacuum.o \
 	src/hvvalidate.o \
 	src/hvwriter.o
@@ -65,7 +74,8 @@ PGFILEDESC = "hvindex - vector index access method in ordinary index pages"
 
 REGRESS = $(sort $(basename $(notdir $(wildcard expected/*.out))))
 REGRESS_OPTS = --load-extension=hvindex
-ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
+# the specs race_* need a build with -DHV_DEBUG_POINTS (test/check.sh)
+ISOLATION = $(filter-out race_%,$(sort $(basename $(notdir $(wildcard test/specs/*.spec)))))
 ISOLATION_OPTS = --inputdir=test --load-extension=hvindex
 EXTRA_CLEAN = $(wildcard src/*.gcda src/*.gcno) test/output_iso
 

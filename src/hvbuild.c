@@ -45,6 +45,7 @@
 #include "hvbuildstate.h"
 #include "hvcluster.h"
 #include "hvcompat.h"
+#include "hvdebug.h"
 #include "hvgroup.h"
 #include "hvleaf.h"
 #include "hvplace.h"
@@ -238,6 +239,7 @@ cluster_sample(HvBuild *build)
 	report_phase(HV_PHASE_SAMPLE, (int64) build->estimated_rows);
 	allocate_vectors(build, &vectors, scratch);
 	HvSampleVectors(build, &vectors);
+	HV_DEBUG_POINT("build-sampled");
 	report_phase(HV_PHASE_CLUSTER, 0);
 	if (build->options.spill < 0)
 		build->meta.spill = HvSpillPays(build, &vectors);
@@ -486,6 +488,7 @@ build_tree(HvBuild *build, Assignment *assignment)
 {
 	HvClusterTree *tree = cluster_sample(build);
 
+	HV_DEBUG_POINT("build-clustered");
 	report_phase(HV_PHASE_ASSIGN, (int64) build->estimated_rows);
 	begin_assignment(assignment, build, tree);
 	(void) table_index_build_scan(build->heap, build->index, build->info, false, true,
@@ -522,6 +525,7 @@ hvbuild(Relation heap, Relation index, IndexInfo *info)
 		init_space(build, &survey);
 		build_tree(build, &assignment);
 	}
+	HV_DEBUG_POINT("build-written");
 	report_phase(HV_PHASE_LOG, 0);
 	HvStoreBuildLog(index, MAIN_FORKNUM);
 

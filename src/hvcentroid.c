@@ -27,9 +27,13 @@ set_slot(const HvIndex *index, Page page, int slot, const float *centroid)
 	pfree(values);
 }
 
-/* Takes a slot of the page that the metapage proposes; false if it is full. */
+/*
+ * Takes a slot of a page and makes the metapage propose that page; false where it
+ * is full or no centroid page.  Then *next is the page to try instead.
+ */
 static bool
-add_to_page(HvIndex *index, BlockNumber block, const float *centroid, HvCentroidRef *ref)
+add_to_page(HvIndex *index, BlockNumber block, const float *centroid, HvCentroidRef *ref,
+			BlockNumber *next)
 {
 	HvAction	action;
 	Page		page;
@@ -37,15 +41,24 @@ add_to_page(HvIndex *index, BlockNumber block, const float *centroid, HvCentroid
 
 	HvActionBegin(&action, index->relation);
 	page = HvActionOpen(&action, &index->layout, block);
+	*next = InvalidBlockNumber;
 	if (HvPageKindOf(page) == HV_PAGE_CENTROID)
+	{
 		slot = HvCentroidPageTake(page, &index->layout);
+		/* links lead downwards, so that no damage makes them a circle */
+		if (HvPageGetOpaque(page)->link < block)
+			*next = HvPageGetOpaque(page)->link;
+	}
 	if (slot < 0)
 	{
 		HvActionAbort(&action);
 		return false;
 	}
 	set_slot(index, page, slot, centroid);
+	if (block != index->meta.centroid_block)
+		HvActionOpenMeta(&action)->centroid_block = block;
 	HvActionCommit(&action);
+	index->meta.centroid_block = block;
 	ref->block = block;
 	ref->slot = (uint16) slot;
 	return true;
@@ -54,13 +67,18 @@ add_to_page(HvIndex *index, BlockNumber block, const float *centroid, HvCentroid
 HvCentroidRef
 HvCentroidAdd(HvIndex *index, const float *centroid)
 {
+	BlockNumber block = index->meta.centroid_block;
+	BlockNumber next;
 	HvCentroidRef ref;
 	HvAction	action;
 	Page		page;
 
-	if (index->meta.centroid_block != InvalidBlockNumber &&
-		add_to_page(index, index->meta.centroid_block, centroid, &ref))
-		return ref;
+	while (block != InvalidBlockNumber)
+	{
+		if (add_to_page(index, block, centroid, &ref, &next))
+			return ref;
+		block = next;
+	}
 
 	/* a new page, which the metapage proposes from now on */
 	ref.block = HvStoreAllocate(index->relation);
@@ -75,26 +93,30 @@ HvCentroidAdd(HvIndex *index, const float *centroid)
 	return ref;
 }
 
-/* Opens the page of a slot that must be in use. */
+/* Opens the page of a slot that must be in use, in an action. */
 static Page
 open_slot(HvIndex *index, HvAction *action, HvCentroidRef ref)
 {
-	Page		page;
+	Page		page = HvActionOpen(action, &index->layout, ref.block);
 
-	HvActionBegin(action, index->relation);
-	page = HvActionOpen(action, &index->layout, ref.block);
 	if (HvPageKindOf(page) != HV_PAGE_CENTROID || !HvCentroidPageIsUsed(page, ref.slot))
 		HvStoreCorrupted(index->relation, ref.block, "lacks a centroid that is referred to");
 	return page;
 }
 
 void
+HvCentroidSet(HvAction *action, HvIndex *index, HvCentroidRef ref, const float *centroid)
+{
+	set_slot(index, open_slot(index, action, ref), ref.slot, centroid);
+}
+
+void
 HvCentroidUpdate(HvIndex *index, HvCentroidRef ref, const float *centroid)
 {
 	HvAction	action;
-	Page		page = open_slot(index, &action, ref);
 
-	set_slot(index, page, ref.slot, centroid);
+	HvActionBegin(&action, index->relation);
+	HvCentroidSet(&action, index, ref, centroid);
 	HvActionCommit(&action);
 }
 
@@ -102,9 +124,9 @@ void
 HvCentroidRemove(HvIndex *index, HvCentroidRef ref)
 {
 	HvAction	action;
-	Page		page = open_slot(index, &action, ref);
 
-	HvCentroidPageFree(page, ref.slot);
+	HvActionBegin(&action, index->relation);
+	HvCentroidPageFree(open_slot(index, &action, ref), ref.slot);
 	HvActionCommit(&action);
 }
 

@@ -30,6 +30,10 @@ typedef struct HvCentroidRef
 /* Stores centroid (code_bits floats) in a free slot. */
 extern HvCentroidRef HvCentroidAdd(HvIndex *index, const float *centroid);
 
+/* Overwrites a centroid as a part of a caller's action. */
+extern void HvCentroidSet(HvAction *action, HvIndex *index, HvCentroidRef ref,
+						  const float *centroid);
+
 /* Overwrites a centroid. */
 extern void HvCentroidUpdate(HvIndex *index, HvCentroidRef ref, const float *centroid);
 

@@ -32,6 +32,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "hvdebug.h"
 #include "hvdescend.h"
 
 /* room for one more page of children, made while no page is locked */
@@ -201,6 +202,7 @@ open_beams(HvDescent *descent, int leaves)
 		{
 			open_node(descent, nodes->nodes[nodes->taken].extra, level);
 			nodes->taken++;
+			HV_DEBUG_POINT("descend-node");
 			CHECK_FOR_INTERRUPTS();
 		}
 	}

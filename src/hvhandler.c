@@ -19,6 +19,7 @@
 #include "hvbuild.h"
 #include "hvcompat.h"
 #include "hvcost.h"
+#include "hvdebug.h"
 #include "hvdemand.h"
 #include "hvinsert.h"
 #include "hvkernel.h"
@@ -38,6 +39,9 @@ void
 _PG_init(void)
 {
 	HvKernelsInit();
+#ifdef HV_DEBUG_POINTS
+	HvDebugDefine();
+#endif
 	HvOptionsDefine();
 	HvDemandInit();
 }

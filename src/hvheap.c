@@ -23,6 +23,7 @@
 #include "executor/executor.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "hvheap.h"
 #include "hvleaf.h"
@@ -73,6 +74,15 @@ HvHeapBegin(Relation heap, Relation index, Snapshot snapshot, MemoryContext cont
 		reader->toast = HvToastBegin(heap, !IsMVCCSnapshot(snapshot));
 	MemoryContextSwitchTo(old);
 	return reader;
+}
+
+HvHeap *
+HvHeapBeginAll(Relation heap, Relation index, MemoryContext context)
+{
+	SnapshotData *snapshot = MemoryContextAllocZero(context, sizeof(SnapshotData));
+
+	InitNonVacuumableSnapshot(*snapshot, GlobalVisTestFor(heap));
+	return HvHeapBegin(heap, index, snapshot, context);
 }
 
 void

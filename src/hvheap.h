@@ -34,6 +34,12 @@ typedef struct HvHeap HvHeap;
 extern HvHeap *HvHeapBegin(Relation heap, Relation index, Snapshot snapshot,
 						   MemoryContext context);
 
+/*
+ * The same for all rows but those that VACUUM may remove, with their TOAST, at any
+ * moment; for whoever looks after the tree and answers no query.
+ */
+extern HvHeap *HvHeapBeginAll(Relation heap, Relation index, MemoryContext context);
+
 /* Must be called before the heap is closed. */
 extern void HvHeapEnd(HvHeap *reader);
 

@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 
 #include "hvcode.h"
+#include "hvdebug.h"
 #include "hvinsert.h"
 #include "hvmeta.h"
 #include "hvplace.h"
@@ -72,6 +73,7 @@ place_row(Insertion *insertion, ItemPointer tid)
 	HvStoreSourceInit(source, insertion->relation, &index->layout);
 	HvPlacerInit(placer, &source->source, &index->layout, index->meta.spill != 0,
 				 CurrentMemoryContext);
+	HV_DEBUG_POINT("insert-opened");
 	HvPlace(placer, projected, index->meta.seq, insertion->encoding, &insertion->placement);
 }
 
@@ -137,8 +139,12 @@ hvinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation 
 							 insertion.placement.leaves[copy] : HV_ROOT_BLOCK,
 							 "does not take the rows that it should");
 		place_row(&insertion, tid);
+		HV_DEBUG_POINT("insert-placed");
 		while (copy < insertion.placement.count && append_copy(&insertion, copy))
-			copy++;
+		{
+			if (copy++ == 0)
+				HV_DEBUG_POINT("insert-first-copy");
+		}
 	} while (copy < Max(insertion.placement.count, 1));
 
 	MemoryContextSwitchTo(old);

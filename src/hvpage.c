@@ -114,6 +114,33 @@ HvPageDecode(Page page, const HvLayout *layout, int i, float *out)
 	HvCodeDecode(HvPageCodes(page) + i * layout->code_bytes, factors, layout->code_bits, out);
 }
 
+void
+HvPageAddChurn(Page page, int n)
+{
+	HvPageOpaque opaque = HvPageGetOpaque(page);
+
+	opaque->churn = (uint16) Min((int) opaque->churn + n, PG_UINT16_MAX);
+}
+
+int
+HvPageFindTuple(Page page, const HvLayout *layout, const void *entry)
+{
+	int			n = HvPageCount(page);
+	const HvLeafEntryData *row = entry;
+
+	if (HvPageKindOf(page) != HV_PAGE_LEAF)
+		return HvPageFindChild(page, layout, ((const HvInnerEntryData *) entry)->child);
+	for (int i = 0; i < n; i++)
+	{
+		const HvLeafEntryData *here = HvPageLeafEntry(page, layout, i);
+
+		if (here->flags == row->flags &&
+			memcmp(&here->tid, &row->tid, sizeof(ItemPointerData)) == 0)
+			return i;
+	}
+	return -1;
+}
+
 int
 HvPageFindChild(Page page, const HvLayout *layout, BlockNumber child)
 {

@@ -50,6 +50,12 @@
 /* fewer tuples a page make a tree too high; 15 is what 4096-bit codes allow */
 #define HV_MIN_CAPACITY		8
 
+/*
+ * A page with fewer tuples than its capacity divided by this is merged into its
+ * neighbours; a split leaves neither half with fewer.
+ */
+#define HV_LEAST_FILL		3
+
 /* where codes, slots and floats begin: a cache line */
 #define HV_DATA_OFFSET		64
 
@@ -69,13 +75,15 @@ typedef struct HvPageOpaqueData
 	uint64		seq;			/* structure counter when tuples last moved onto
 								 * or off this page, see src/README */
 	BlockNumber link;			/* tree pages: where the last split put the other
-								 * half, a hint; mean pages: the next one */
+								 * half, a hint; mean pages: the next one;
+								 * centroid pages: a lower one with free slots */
 	uint16		ntuples;		/* tuples, used slots, or floats */
 	uint16		encoding;		/* which mean the codes are about */
 	uint8		kind;			/* HvPageKind */
 	uint8		level;			/* 0 = leaf */
-	uint16		unused1;
-	uint16		unused2;
+	uint16		churn;			/* tree pages: tuples that came or went since the
+								 * page's centroid was taken, at most 65535 */
+	uint16		unused;
 	uint16		page_id;		/* HV_PAGE_ID */
 } HvPageOpaqueData;
 
@@ -138,7 +146,8 @@ typedef struct HvMetaData
 	uint16		flags;
 	float8		rows;			/* at the last build or VACUUM */
 	float8		tuples;
-	uint32		reserved[16];	/* zero */
+	BlockNumber upkeep_block;	/* where maintenance goes on next time */
+	uint32		reserved[15];	/* zero */
 } HvMetaData;
 
 StaticAssertDecl(sizeof(HvMetaData) == 152, "metapage is part of the file format");
@@ -226,6 +235,18 @@ extern void HvPageReplace(Page page, const HvLayout *layout, int i, const uint8 
 
 /* out (code_bits floats) <- what the code of tuple i alone says of its vector */
 extern void HvPageDecode(Page page, const HvLayout *layout, int i, float *out);
+
+/*
+ * Notes that n tuples have come or gone, which appending and removing alone does
+ * not: a page that is filled for the first time has its centroid from them.
+ */
+extern void HvPageAddChurn(Page page, int n);
+
+/*
+ * The tuple with the same identity as entry, or -1: the same row and copy in a
+ * leaf, the same child in an inner page.
+ */
+extern int	HvPageFindTuple(Page page, const HvLayout *layout, const void *entry);
 
 /* the entry of an inner page that points to child, or -1 */
 extern int	HvPageFindChild(Page page, const HvLayout *layout, BlockNumber child);

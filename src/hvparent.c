@@ -22,71 +22,106 @@
 /* as good as all leaves */
 #define MOST_LEAVES		(1 << 28)
 
-/* Is block a child of the inner page parent? */
+/* Is block a child of the inner page at?  Then fills parent. */
 static bool
-is_child(HvIndex *index, BlockNumber parent, int level, BlockNumber block)
+is_parent(HvIndex *index, BlockNumber at, int level, BlockNumber block, HvParent *parent)
 {
 	Buffer		buffer;
-	Page		page = HvStoreRead(index->relation, &index->layout, parent, NULL, &buffer);
-	bool		found;
+	Page		page = HvStoreRead(index->relation, &index->layout, at, NULL, &buffer);
+	int			child = -1;
 
 	if (page == NULL)
 		return false;
-	found = HvPageKindOf(page) == HV_PAGE_INNER && HvPageGetOpaque(page)->level == level &&
-		HvPageFindChild(page, &index->layout, block) >= 0;
-	HvStoreRelease(buffer);
-	return found;
-}
-
-/* The middle of a page's tuples, as their codes tell it. */
-static float *
-page_middle(HvIndex *index, Page image)
-{
-	int			bits = index->layout.code_bits;
-	int			n = HvPageCount(image);
-	float	   *middle = palloc0(bits * sizeof(float));
-	float	   *vector = palloc(bits * sizeof(float));
-
-	for (int i = 0; i < n; i++)
+	if (HvPageKindOf(page) == HV_PAGE_INNER && HvPageGetOpaque(page)->level == level)
+		child = HvPageFindChild(page, &index->layout, block);
+	if (child >= 0)
 	{
-		HvPageDecode(image, &index->layout, i, vector);
-		for (int j = 0; j < bits; j++)
-			middle[j] += vector[j] / n;
+		parent->block = at;
+		parent->ref.block = HvPageInnerEntry(page, &index->layout, child)->centroid_block;
+		parent->ref.slot = HvPageInnerEntry(page, &index->layout, child)->centroid_slot;
+		parent->children = HvPageCount(page);
 	}
-	pfree(vector);
-	return middle;
+	HvStoreRelease(buffer);
+	return child >= 0;
 }
 
 /*
  * Descends to where the page's tuples would be looked for, and widens that
  * until the parent is among the pages opened: the first look finds it as a rule.
  */
-BlockNumber
-HvParentFind(HvIndex *index, Page image, BlockNumber block)
+void
+HvParentFind(HvIndex *index, BlockNumber block, int level, const float *near,
+			 HvParent *parent)
 {
-	int			level = HvPageGetOpaque(image)->level + 1;
 	HvQueryCode *code = palloc(sizeof(HvQueryCode));
 	HvStoreSource source;
 	HvDescent	descent;
 	int			checked = 0;
+	bool		found = false;
 
-	HvQueryCodePrepare(page_middle(index, image), index->layout.code_bits, code);
+	HvQueryCodePrepare(near, index->layout.code_bits, code);
 	HvStoreSourceInit(&source, index->relation, &index->layout);
 	HvDescentInit(&descent, &source.source, &index->layout, FIRST_BEAM, CurrentMemoryContext);
-	HvDescentBegin(&descent, code, index->meta.seq, (uint16) index->meta.encoding);
+	/* nothing moves under the structure lock: no link need be followed */
+	HvDescentBegin(&descent, code, PG_UINT64_MAX, (uint16) index->meta.encoding);
 
-	for (int leaves = FIRST_LEAVES; leaves <= MOST_LEAVES; leaves *= 4)
+	for (int leaves = FIRST_LEAVES; leaves <= MOST_LEAVES && !found; leaves *= 4)
 	{
-		const HvLevelNodes *opened = &descent.levels[level];
+		const HvLevelNodes *opened = &descent.levels[level + 1];
 
 		HvDescentWiden(&descent, leaves);
-		if (descent.height == level)
-			return HV_ROOT_BLOCK;
-		for (; checked < opened->taken; checked++)
+		if (descent.height == level + 1)
 		{
-			if (is_child(index, opened->nodes[checked].extra, level, block))
-				return opened->nodes[checked].extra;
+			found = is_parent(index, HV_ROOT_BLOCK, level + 1, block, parent);
+			break;
 		}
+		for (; checked < opened->taken && !found; checked++)
+			found = is_parent(index, opened->nodes[checked].extra, level + 1, block, parent);
 	}
-	HvStoreCorrupted(index->relation, block, "has no parent");
+	pfree(code);
+	if (!found)
+		HvStoreCorrupted(index->relation, block, "has no parent");
+}
+
+void
+HvParentMakeEntry(const HvIndex *index, BlockNumber child, HvCentroidRef ref,
+				  const float *centroid, uint8 *code, void *entry_data)
+{
+	HvInnerEntryData *entry = entry_data;
+
+	memset(entry, 0, index->layout.inner_entry_size);
+	HvCodeEncode(centroid, index->layout.code_bits, code, &entry->factors);
+	entry->child = child;
+	entry->centroid_block = ref.block;
+	entry->centroid_slot = ref.slot;
+}
+
+void
+HvParentSettle(HvIndex *index, BlockNumber block, const HvParent *parent,
+			   const float *centroid)
+{
+	const HvLayout *layout = &index->layout;
+	uint8	   *code = palloc(layout->code_bytes);
+	void	   *entry = palloc(layout->inner_entry_size);
+	HvAction	action;
+	Page		page;
+
+	HvActionBegin(&action, index->relation);
+	page = HvActionOpen(&action, layout, block);
+	HvPageGetOpaque(page)->churn = 0;
+	if (centroid)
+	{
+		int			at;
+
+		HvCentroidSet(&action, index, parent->ref, centroid);
+		page = HvActionOpen(&action, layout, parent->block);
+		at = HvPageFindChild(page, layout, block);
+		if (at < 0)
+			elog(ERROR, "block %u is not the parent of block %u", parent->block, block);
+		HvParentMakeEntry(index, block, parent->ref, centroid, code, entry);
+		HvPageReplace(page, layout, at, code, entry);
+	}
+	HvActionCommit(&action);
+	pfree(code);
+	pfree(entry);
 }

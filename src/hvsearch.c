@@ -29,6 +29,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "hvdebug.h"
 #include "hvsearch.h"
 
 /*
@@ -99,6 +100,7 @@ HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
 	search->query = query;
 	HvPoolInit(&search->pool, context);
 	prepare(search);
+	HV_DEBUG_POINT("scan-prepared");
 	INSTR_TIME_SET_CURRENT(search->prepare_time);
 	INSTR_TIME_SUBTRACT(search->prepare_time, start);
 	MemoryContextSwitchTo(old);
@@ -189,6 +191,7 @@ read_leaf(HvSearch *search, BlockNumber block)
 	while (block != InvalidBlockNumber && !was_read(search, block))
 	{
 		block = read_leaf_page(search, block, search->descent.seq, NULL);
+		HV_DEBUG_POINT("scan-leaf");
 		CHECK_FOR_INTERRUPTS();
 	}
 }
@@ -206,6 +209,7 @@ sweep(HvSearch *search, uint64 newer_than)
 	for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
 	{
 		(void) read_leaf_page(search, block, newer_than, strategy);
+		HV_DEBUG_POINT("scan-swept");
 		CHECK_FOR_INTERRUPTS();
 	}
 	pfree(strategy);
@@ -235,6 +239,7 @@ finish(HvSearch *search)
 			locked = true;
 			HvMetaRead(search->relation, &meta);
 		}
+		HV_DEBUG_POINT("scan-sweep");
 		sweep(search, done);
 		done = meta.seq;
 	}
@@ -305,6 +310,7 @@ HvSearchVisit(HvSearch *search, int leaves)
 
 		/* some that were given out were gone or read before: count from there */
 		widen(search, search->descent.levels[0].taken + Min(missing, MOST_LEAVES));
+		HV_DEBUG_POINT("scan-descended");
 		if (HvDescentExhausted(&search->descent))
 		{
 			instr_time	start;

@@ -195,6 +195,7 @@ HvStoreAppend(Relation index, const HvLayout *layout, BlockNumber leaf,
 	page = GenericXLogRegisterBuffer(xlog, buffer, 0);
 	if (!HvPageAppend(page, layout, code, entry))
 		elog(ERROR, "leaf page has no room that it should have");
+	HvPageAddChurn(page, 1);
 	GenericXLogFinish(xlog);
 	UnlockReleaseBuffer(buffer);
 	return HV_APPEND_DONE;

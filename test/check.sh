@@ -120,7 +120,7 @@ bench()
 
 install_private()
 {
-	build -DUSE_ASSERT_CHECKING || return 1
+	build -DUSE_ASSERT_CHECKING -DHV_DEBUG_POINTS || return 1
 	"$src/test/tempinstall.sh" "$src" "$work/install" | tail -n 1 >"$work/bindir" || return 1
 	[ "$(id -u)" -ne 0 ] || chown -R "$user" "$work"
 }

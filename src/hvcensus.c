@@ -1,0 +1,392 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvcensus.c
+ *	  What all pages of an index hold, and which of them need care.
+ *
+ * NOTES
+ *	  One pass over all blocks, beside everything else that goes on, tells
+ *	  VACUUM what to do.  What it does is decided again, page by page, under
+ *	  the structure lock.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvcensus.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "hvcensus.h"
+#include "hvcentroid.h"
+#include "hvcompat.h"
+#include "hvdebug.h"
+#include "hvmerge.h"
+#include "hvmove.h"
+
+/*
+ * A page is due when this share of its tuples came or went since its centroid was
+ * taken: 1 / 4.
+ */
+#define DUE_CHURN			4
+
+/* a centroid page with this share of its slots free is proposed to inserts: 1 / 4 */
+#define ROOMY_CENTROIDS		4
+
+/* Taking ------------------------------------------------------------------ */
+
+bool
+HvCensusIsDue(Page page, const HvLayout *layout)
+{
+	return HvPageGetOpaque(page)->churn * DUE_CHURN > HvPageCount(page) ||
+		HvMergeIsDue(HvPageCount(page), HvPageCapacity(page, layout));
+}
+
+/* Counts a leaf and says whether it is due; a page lock is held: no allocation. */
+static bool
+count_leaf(HvCensus *census, Page page)
+{
+	int			n = HvPageCount(page);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (!(HvPageLeafEntry(page, &census->index->layout, i)->flags & HV_ENTRY_SPILLED))
+			census->rows++;
+	}
+	census->tuples += n;
+	census->leaves++;
+	return census->every_leaf || HvCensusIsDue(page, &census->index->layout);
+}
+
+static void
+visit_page(HvCensus *census, BlockNumber block)
+{
+	Relation	relation = census->index->relation;
+	Buffer		buffer;
+	Page		page = HvStoreRead(relation, &census->index->layout, block,
+								   census->strategy, &buffer);
+	HvPageKind	kind = HV_PAGE_FREE;
+	bool		due = false;
+	int			tuples = 0;
+
+	if (page)
+	{
+		kind = HvPageKindOf(page);
+		tuples = HvPageCount(page);
+		if (kind == HV_PAGE_LEAF)
+			due = count_leaf(census, page);
+		HvStoreRelease(buffer);
+	}
+
+	switch (kind)
+	{
+		case HV_PAGE_FREE:
+			HvStoreRecordFree(relation, block);
+			census->free_pages++;
+			break;
+		case HV_PAGE_LEAF:
+			if (tuples == 0 && block != HV_ROOT_BLOCK)
+				census->empty_leaves = lappend_oid(census->empty_leaves, block);
+			else if (due)
+				census->due_leaves = lappend_oid(census->due_leaves, block);
+			break;
+		case HV_PAGE_INNER:
+			census->inner_pages = lappend_oid(census->inner_pages, block);
+			break;
+		case HV_PAGE_CENTROID:
+			census->centroid_pages = lappend_oid(census->centroid_pages, block);
+			break;
+		case HV_PAGE_META:
+		case HV_PAGE_MEAN:
+			break;
+	}
+}
+
+void
+HvCensusTake(HvCensus *census, HvIndex *index, BufferAccessStrategy strategy,
+			 bool every_leaf)
+{
+	BlockNumber nblocks = HvStoreBlocks(index->relation);
+
+	memset(census, 0, sizeof(HvCensus));
+	census->index = index;
+	census->strategy = strategy;
+	census->every_leaf = every_leaf;
+	for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
+	{
+		HV_VACUUM_DELAY_POINT();
+		CHECK_FOR_INTERRUPTS();
+		visit_page(census, block);
+	}
+}
+
+/* Empty leaves -------------------------------------------------------------- */
+
+/* Copies an inner page; false if it is none any more. */
+static bool
+copy_inner(const HvCensus *census, BlockNumber block, Page image)
+{
+	Buffer		buffer;
+	Page		page = HvStoreRead(census->index->relation, &census->index->layout, block,
+								   NULL, &buffer);
+	bool		inner;
+
+	if (page == NULL)
+		return false;
+	inner = HvPageKindOf(page) == HV_PAGE_INNER;
+	if (inner)
+		memcpy(image, page, BLCKSZ);
+	HvStoreRelease(buffer);
+	return inner;
+}
+
+/* Was the leaf empty?  Blocks were visited, hence listed, in order. */
+static bool
+was_empty(const HvCensus *census, BlockNumber block)
+{
+	int			low = 0;
+	int			high = list_length(census->empty_leaves);
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+		BlockNumber here = list_nth_oid(census->empty_leaves, middle);
+
+		if (here == block)
+			return true;
+		if (here < block)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* Deletes the empty leaves below one inner page. */
+static void
+prune_parent(HvCensus *census, BlockNumber parent)
+{
+	const HvLayout *layout = &census->index->layout;
+	PGAlignedBlock image;
+	Page		page = (Page) image.data;
+
+	if (!copy_inner(census, parent, page) || HvPageGetOpaque(page)->level != 1)
+		return;
+	for (int i = 0; i < HvPageCount(page); i++)
+	{
+		HvRemoval	removal = {HvPageInnerEntry(page, layout, i)->child, 0, parent,
+		InvalidBlockNumber};
+
+		if (!was_empty(census, removal.block) || !HvMoveOut(census->index, &removal))
+			continue;
+		census->pages_deleted++;
+	}
+}
+
+void
+HvCensusPrune(HvCensus *census)
+{
+	ListCell   *cell;
+
+	if (census->empty_leaves == NIL)
+		return;
+	foreach(cell, census->inner_pages)
+	{
+		CHECK_FOR_INTERRUPTS();
+		prune_parent(census, lfirst_oid(cell));
+	}
+}
+
+/* Centroid slots ------------------------------------------------------------ */
+
+static int
+compare_refs(const void *a, const void *b)
+{
+	uint64		ra = *(const uint64 *) a;
+	uint64		rb = *(const uint64 *) b;
+
+	return ra < rb ? -1 : ra > rb;
+}
+
+/* All inner pages that the tree has now, from the root down. */
+static List *
+walk_inner(const HvCensus *census)
+{
+	List	   *pages = list_make1_oid(HV_ROOT_BLOCK);
+
+	for (int at = 0; at < list_length(pages); at++)
+	{
+		PGAlignedBlock image;
+		Page		page = (Page) image.data;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!copy_inner(census, list_nth_oid(pages, at), page) ||
+			HvPageGetOpaque(page)->level < 2)
+			continue;
+		for (int i = 0; i < HvPageCount(page); i++)
+			pages = lappend_oid(pages, HvPageInnerEntry(page, &census->index->layout,
+														i)->child);
+	}
+	return pages;
+}
+
+/* All centroid slots that inner pages refer to, sorted. */
+static uint64 *
+referenced_slots(const HvCensus *census, int64 *n)
+{
+	List	   *pages = walk_inner(census);
+	int64		size = (int64) list_length(pages) * census->index->layout.inner_capacity;
+	uint64	   *refs = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(uint64));
+	ListCell   *cell;
+
+	*n = 0;
+	foreach(cell, pages)
+	{
+		PGAlignedBlock image;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!copy_inner(census, lfirst_oid(cell), (Page) image.data))
+			continue;
+		for (int i = 0; i < HvPageCount((Page) image.data); i++)
+		{
+			const HvInnerEntryData *entry =
+				HvPageInnerEntry((Page) image.data, &census->index->layout, i);
+
+			refs[(*n)++] = ((uint64) entry->centroid_block << 16) | entry->centroid_slot;
+		}
+	}
+	list_free(pages);
+	qsort(refs, *n, sizeof(uint64), compare_refs);
+	return refs;
+}
+
+/*
+ * Looks at a centroid page: the slots in use that nothing names.  Returns how many
+ * slots it has in use in all, -1 if it is no centroid page any more.
+ */
+static int
+lost_slots(HvCensus *census, BlockNumber block, const uint64 *refs, int64 n, uint64 *lost,
+		   BlockNumber *link)
+{
+	const HvLayout *layout = &census->index->layout;
+	Buffer		buffer;
+	Page		page = HvStoreRead(census->index->relation, layout, block, NULL, &buffer);
+	int			used = 0;
+
+	*lost = 0;
+	if (page == NULL)
+		return -1;
+	if (HvPageKindOf(page) != HV_PAGE_CENTROID)
+	{
+		HvStoreRelease(buffer);
+		return -1;
+	}
+	*link = HvPageGetOpaque(page)->link;
+	for (int slot = 0; slot < layout->slots_per_page; slot++)
+	{
+		uint64		ref = ((uint64) block << 16) | (uint64) slot;
+
+		if (!HvCentroidPageIsUsed(page, slot))
+			continue;
+		used++;
+		if (bsearch(&ref, refs, n, sizeof(uint64), compare_refs) == NULL)
+			*lost |= UINT64CONST(1) << slot;
+	}
+	HvStoreRelease(buffer);
+	return used;
+}
+
+/*
+ * Frees slots of a centroid page, or the page itself where none is left in use, and
+ * sets its link: one WAL record.
+ */
+static void
+tidy_slots(HvCensus *census, BlockNumber block, uint64 lost, bool free_page,
+		   BlockNumber link)
+{
+	HvAction	action;
+	Page		page;
+
+	HvActionBegin(&action, census->index->relation);
+	page = HvActionOpen(&action, &census->index->layout, block);
+	for (int slot = 0; lost != 0; slot++, lost >>= 1)
+	{
+		if (lost & 1)
+			HvCentroidPageFree(page, slot);
+	}
+	if (free_page)
+		HvPageInitKind(page, HV_PAGE_FREE, 0, 0);
+	else
+		HvPageGetOpaque(page)->link = link;
+	HvActionCommit(&action);
+	if (free_page)
+	{
+		HvStoreRecordFree(census->index->relation, block);
+		census->pages_deleted++;
+	}
+}
+
+/* Shows inserts where the free slots are. */
+static void
+propose(HvCensus *census, BlockNumber centroid_block)
+{
+	HvAction	action;
+
+	HvActionBegin(&action, census->index->relation);
+	HvActionOpenMeta(&action)->centroid_block = centroid_block;
+	HvActionCommit(&action);
+}
+
+void
+HvCensusCollect(HvCensus *census)
+{
+	int			slots = census->index->layout.slots_per_page;
+	BlockNumber roomy = InvalidBlockNumber;
+	HvMetaData	meta;
+	int64		n;
+	uint64	   *refs;
+	ListCell   *cell;
+
+	HvMetaRead(census->index->relation, &meta);
+	refs = referenced_slots(census, &n);
+
+	/* upwards, each page with room leading to the one below */
+	foreach(cell, census->centroid_pages)
+	{
+		BlockNumber block = lfirst_oid(cell);
+		BlockNumber link = InvalidBlockNumber;
+		uint64		lost;
+		int			used = lost_slots(census, block, refs, n, &lost, &link);
+		int			left = used - __builtin_popcountll(lost);
+		bool		has_room = left > 0 && left < slots &&
+			(block == meta.centroid_block || (slots - left) * ROOMY_CENTROIDS >= slots);
+
+		CHECK_FOR_INTERRUPTS();
+		if (used < 0)
+			continue;
+		if (lost != 0 || left == 0 || (has_room && link != roomy))
+			tidy_slots(census, block, lost, left == 0, roomy);
+		if (has_room)
+			roomy = block;
+	}
+	pfree(refs);
+	if (roomy != meta.centroid_block)
+		propose(census, roomy);
+}
+
+void
+HvCensusRecord(const HvCensus *census)
+{
+	HvAction	action;
+	HvMetaData *meta;
+
+	HvActionBegin(&action, census->index->relation);
+	meta = HvActionOpenMeta(&action);
+	meta->rows = census->rows;
+	meta->tuples = census->tuples;
+	HvActionCommit(&action);
+}

@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvreassign.h
+ *	  Tuples that a new centroid has made neighbours of another page go there.
+ *
+ * NOTES
+ *	  A centroid that appears or moves changes which page is nearest for tuples
+ *	  of its own page, and for tuples of the pages around it.  Both are looked
+ *	  for here, on the nearest few pages (LIRE, arXiv 2410.14452, tests the
+ *	  same two conditions).  It is what keeps a tree that grows as good as one
+ *	  that was built: src/README, "Upkeep".
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvreassign.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVREASSIGN_H
+#define HVREASSIGN_H
+
+#include "hvmembers.h"
+#include "hvneighbor.h"
+
+/* a split makes two new centroids */
+#define HV_MAX_RECENTERED	2
+
+/* a page with a new centroid */
+typedef struct HvRecentered
+{
+	HvMembers  *members;		/* with their vectors */
+	HvNeighbor	center;			/* the page and its centroid */
+} HvRecentered;
+
+typedef struct HvReassignment
+{
+	int			moved;
+	int			rows_read;		/* of neighbouring pages, from the heap */
+} HvReassignment;
+
+/*
+ * Moves what is nearer elsewhere off npages <= HV_MAX_RECENTERED pages of one
+ * level, and onto them what is nearer there.  heap may be NULL above the leaves.
+ * Several WAL records, the tree being in order after each.  Structure lock held,
+ * no page locked; likewise on return.
+ */
+extern void HvReassign(const HvRecentered *pages, int npages, HvHeap *heap,
+					   HvReassignment *result);
+
+#endif							/* HVREASSIGN_H */

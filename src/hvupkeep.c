@@ -1,0 +1,306 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvupkeep.c
+ *	  Keeping a finished tree as good as a new one, page by page.
+ *
+ * NOTES
+ *	  Every step leaves a tree that can be read, searched and inserted into, and
+ *	  holds the structure lock for one page only.  Whoever cancels this, or
+ *	  crashes in it, loses what was left to do and nothing else.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvupkeep.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "hvcensus.h"
+#include "hvcentroid.h"
+#include "hvcompat.h"
+#include "hvdebug.h"
+#include "hvmerge.h"
+#include "hvparent.h"
+#include "hvreassign.h"
+#include "hvupkeep.h"
+
+/*
+ * A centroid is taken anew when it is off by more than this share of the mean
+ * squared distance of its page's tuples.  The mean of thirty differs from that
+ * of all by a thirtieth, so less is noise.
+ */
+#define DRIFT			0.05f
+
+/* rounds of merging inner pages, each of which may leave work for another */
+#define MOST_ROUNDS		(HV_MAX_LEVEL + 1)
+
+typedef struct Work
+{
+	HvUpkeep   *upkeep;
+	HvHeap	   *heap;
+	HvCensus	census;
+	MemoryContext page_context; /* reset for every page */
+} Work;
+
+/* One page -------------------------------------------------------------------- */
+
+/* Has the centroid left the middle of its page's tuples? */
+static bool
+has_drifted(const HvMembers *members, const float *centroid, const float *mean)
+{
+	int			bits = members->index->layout.code_bits;
+	double		spread = 0;
+
+	for (int i = 0; i < members->count; i++)
+		spread += HvKernel->l2_squared(members->vectors[i], mean, bits);
+	return HvKernel->l2_squared(centroid, mean, bits) > DRIFT * spread / members->count;
+}
+
+/* Gives a page the centroid that it should have, and its tuples the page. */
+static void
+settle_page(Work *work, HvMembers *members, const HvParent *parent, float *mean)
+{
+	HvIndex    *index = members->index;
+	HvRecentered page;
+	HvReassignment result;
+	float	   *centroid = palloc(index->layout.code_bits * sizeof(float));
+
+	HvCentroidRead(index, parent->ref, centroid);
+	if (has_drifted(members, centroid, mean))
+	{
+		HvParentSettle(index, members->block, parent, mean);
+		centroid = mean;
+		work->upkeep->recentered++;
+	}
+	else
+		HvParentSettle(index, members->block, parent, NULL);
+	HV_DEBUG_POINT("upkeep-settled");
+
+	page.members = members;
+	page.center.block = members->block;
+	page.center.centroid = centroid;
+	page.center.norm2 = HvKernel->inner_product(centroid, centroid, index->layout.code_bits);
+	HvReassign(&page, 1, work->heap, &result);
+	work->upkeep->moved += result.moved;
+	work->upkeep->rows_read += result.rows_read;
+}
+
+/* Looks after a page below the root; the structure lock is held. */
+static void
+tend_page(Work *work, BlockNumber block, int level)
+{
+	HvIndex    *index = HvIndexOpen(work->upkeep->index);
+	HvMembers  *members = palloc(sizeof(HvMembers));
+	float	   *mean = palloc(index->layout.code_bits * sizeof(float));
+	HvParent	parent;
+	int			capacity = level == 0 ? index->layout.leaf_capacity :
+		index->layout.inner_capacity;
+
+	if (level >= index->meta.height || !HvMembersRead(members, index, block, level) ||
+		members->count == 0)
+		return;
+	HvMembersLoad(members, work->heap);
+	HV_DEBUG_POINT("upkeep-page");
+	if (level == 0)
+		work->upkeep->rows_read += members->count;
+	work->upkeep->pages++;
+	HvMembersMean(members, mean);
+	HvParentFind(index, block, level, mean, &parent);
+	if (HvMergeIsDue(members->count, capacity) && HvMergePage(members, &parent))
+	{
+		work->upkeep->merged++;
+		work->upkeep->freed++;
+	}
+	else
+		settle_page(work, members, &parent, mean);
+}
+
+/* The same, with the lock and the memory for it. */
+static void
+visit_page(Work *work, BlockNumber block, int level)
+{
+	MemoryContext old = MemoryContextSwitchTo(work->page_context);
+
+	HV_VACUUM_DELAY_POINT();
+	CHECK_FOR_INTERRUPTS();
+	HvStoreLockStructure(work->upkeep->index);
+	tend_page(work, block, level);
+	HvStoreUnlockStructure(work->upkeep->index);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(work->page_context);
+}
+
+/* Leaves ---------------------------------------------------------------------- */
+
+/* Remembers in the metapage where to go on. */
+static void
+set_place(Work *work, BlockNumber block)
+{
+	HvAction	action;
+	HvMetaData	meta;
+
+	HvMetaRead(work->upkeep->index, &meta);
+	if (meta.upkeep_block == block)
+		return;
+	HvActionBegin(&action, work->upkeep->index);
+	HvActionOpenMeta(&action)->upkeep_block = block;
+	HvActionCommit(&action);
+}
+
+/* The position in a list of ascending blocks of the first one not below block. */
+static int
+first_from(const List *blocks, BlockNumber block)
+{
+	int			at = 0;
+
+	while (at < list_length(blocks) && list_nth_oid(blocks, at) < block)
+		at++;
+	return at < list_length(blocks) ? at : 0;
+}
+
+/* Looks after the leaves that are due, from where the last run ended. */
+static void
+tend_leaves(Work *work)
+{
+	HvUpkeep   *upkeep = work->upkeep;
+	const List *due = work->census.due_leaves;
+	int			n = list_length(due);
+	int			first = first_from(due, work->census.index->meta.upkeep_block);
+	int			done;
+
+	for (done = 0; done < n; done++)
+	{
+		if (upkeep->budget >= 0 && upkeep->rows_read >= upkeep->budget)
+			break;
+		visit_page(work, list_nth_oid(due, (first + done) % n), 0);
+	}
+	upkeep->complete = done == n;
+	set_place(work, done == n ? 0 : list_nth_oid(due, (first + done) % n));
+}
+
+/* Inner pages ------------------------------------------------------------------- */
+
+/* Is an inner page due, and of which level is it?  0 = no. */
+static int
+due_level(Work *work, BlockNumber block)
+{
+	const HvLayout *layout = &work->census.index->layout;
+	Buffer		buffer;
+	Page		page;
+	int			level = 0;
+
+	if (block == HV_ROOT_BLOCK)
+		return 0;
+	page = HvStoreRead(work->upkeep->index, layout, block, NULL, &buffer);
+	if (page == NULL)
+		return 0;
+	if (HvPageKindOf(page) == HV_PAGE_INNER &&
+		(work->upkeep->every_leaf || HvCensusIsDue(page, layout)))
+		level = HvPageGetOpaque(page)->level;
+	HvStoreRelease(buffer);
+	return level;
+}
+
+/* Looks after inner pages, lowest level first; returns how many were merged. */
+static int64
+tend_inner(Work *work)
+{
+	int64		merged = work->upkeep->merged;
+	ListCell   *cell;
+
+	for (int level = 1; level < HV_MAX_LEVEL; level++)
+	{
+		foreach(cell, work->census.inner_pages)
+		{
+			if (due_level(work, lfirst_oid(cell)) == level)
+				visit_page(work, lfirst_oid(cell), level);
+		}
+	}
+	return work->upkeep->merged - merged;
+}
+
+/* Takes a level off the tree while the root has a single child. */
+static void
+lower_root(Work *work)
+{
+	MemoryContext old = MemoryContextSwitchTo(work->page_context);
+
+	HvStoreLockStructure(work->upkeep->index);
+	while (HvMergeRoot(HvIndexOpen(work->upkeep->index)))
+	{
+		work->upkeep->levels++;
+		work->upkeep->freed++;
+	}
+	HvStoreUnlockStructure(work->upkeep->index);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(work->page_context);
+}
+
+/* Takes empty leaves out of the tree. */
+static void
+prune(Work *work)
+{
+	if (work->census.empty_leaves == NIL)
+		return;
+	HvStoreLockStructure(work->upkeep->index);
+	HvCensusPrune(&work->census);
+	HvStoreUnlockStructure(work->upkeep->index);
+}
+
+/*
+ * Merging leaves leaves inner pages with few children, and those, merged, let more
+ * empty leaves go: an inner page keeps its last child.
+ */
+static void
+tend_structure(Work *work)
+{
+	for (int round = 0; round < MOST_ROUNDS; round++)
+	{
+		prune(work);
+		if (tend_inner(work) == 0)
+			break;
+	}
+	lower_root(work);
+}
+
+void
+HvUpkeepRun(HvUpkeep *upkeep)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree upkeep",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	HvIndex    *index = HvIndexOpen(upkeep->index);
+	Work		work = {0};
+
+	upkeep->complete = true;
+	if (index->meta.dim > 0)
+	{
+		work.upkeep = upkeep;
+		work.page_context = AllocSetContextCreate(context, "hvtree upkeep of a page",
+												  ALLOCSET_DEFAULT_SIZES);
+		HvCensusTake(&work.census, index, upkeep->strategy, upkeep->every_leaf);
+		HV_DEBUG_POINT("vacuum-census");
+		prune(&work);
+		work.heap = HvHeapBeginAll(upkeep->heap, upkeep->index, context);
+		tend_leaves(&work);
+		tend_structure(&work);
+		HvHeapEnd(work.heap);
+
+		HvStoreLockStructure(upkeep->index);
+		HvCensusCollect(&work.census);
+		HvCensusRecord(&work.census);
+		HvStoreUnlockStructure(upkeep->index);
+		HvStoreVacuumFreeMap(upkeep->index);
+		upkeep->rows = work.census.rows;
+		upkeep->freed += work.census.pages_deleted;
+		upkeep->free_pages = work.census.free_pages;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
