@@ -6,6 +6,7 @@
 #	make demo				a small benchmark on generated vectors
 #	make bench DATA=dir		the benchmark on the vector sets in a folder
 #	make bench-1m			the benchmark on a million generated vectors
+#	make bench-growth DATA=dir	how an index lives: inserts, deletes, VACUUM
 #	make style				layers, sizes, indentation
 #
 # check, demo and bench install missing Debian packages by name first
@@ -21,6 +22,7 @@ OBJS = \
 	src/hvcheck.o \
 	src/hvcluster.o \
 	src/hvcode.o \
+	src/hvconvert.o \
 	src/hvcost.o \
 	src/hvdebug.o \
 	src/hvdemand.o \
@@ -51,6 +53,7 @@ OBJS = \
 	src/hvparent.o \
 	src/hvplace.o \
 	src/hvpool.o \
+	src/hvquery.o \
 	src/hvreassign.o \
 	src/hvrerank.o \
 	src/hvrotate.o \
@@ -91,7 +94,7 @@ PG_CONFIG ?= pg_config
 FOLDER = $(if $(HV_DATA),$(HV_DATA),$(wildcard ../shared/data))
 
 # These targets work before PostgreSQL's headers are installed.
-OWN_TARGETS = check demo bench bench-1m style
+OWN_TARGETS = check demo bench bench-1m bench-growth style
 OWN_GOALS = $(filter $(OWN_TARGETS),$(MAKECMDGOALS))
 
 ifneq ($(OWN_GOALS),)
@@ -114,6 +117,9 @@ bench:
 
 bench-1m:
 	@PG_CONFIG="$(PG_CONFIG)" test/with_install.sh bench/run_1m.sh
+
+bench-growth:
+	@PG_CONFIG="$(PG_CONFIG)" HV_DATA="$(FOLDER)" test/with_install.sh bench/run_growth.sh
 
 style:
 	@test/style.sh

@@ -195,7 +195,10 @@ measure()
 	read -r state_rows state_dead state_leaves state_fill state_height state_free <<<"$(sql -F ' ' -c \
 		"SELECT rows, dead_tuples, level_pages[1], round(level_fill[1]::numeric, 3), height, free_pages
 		 FROM hvtree_stats('items_hv')")"
-	[ -z "${HV_SWEEPS:-}" ] || sed "s/^/$set_name\t$life\t/" "$out" >>"$HV_SWEEPS"
+	if [ -n "${HV_SWEEPS:-}" ]; then
+		[ -s "$HV_SWEEPS" ] || sed -n '1s/^set/set\torder\tsessions\tstate/p' "$out" >>"$HV_SWEEPS"
+		sed "1d; s/^/$set_name\t${life/ /\\t}\t/" "$out" >>"$HV_SWEEPS"
+	fi
 	printf '%s\t' "$set_name" $life "$1" "$state_recall" "$state_p50" "$state_p99" "$state_codes" \
 		"$state_fetch" "$state_c95" "$state_c98" "$state_mb" "$state_rows" "$state_leaves" \
 		"$state_fill" "$state_height" "$state_free" >>"$states"

@@ -4,7 +4,8 @@
 #
 #	Generated vectors with a built index, the only one of the table.  VACUUM with
 #	a tenth of the rows dead, and again with none dead; seconds of each phase, as
-#	pg_stat_progress_vacuum names them, looked at every 10 ms; a phase that was not seen took no longer.
+#	pg_stat_progress_vacuum names them, looked at every 10 ms; a phase
+#	that was not seen took no longer.  The whole includes the TOAST table.
 #
 #	N, DIM, SEED	of the generated vectors (default 200000, 1024, 42)
 #	SHARED_BUFFERS, HV_TMP, HV_TSV as in growth_lives.sh

@@ -38,6 +38,7 @@ static const char usage[] =
 "  --k N               LIMIT (default 10)\n"
 "  --queries N         only the first N queries\n"
 "  --repeat N          measured passes over the queries (default 1)\n"
+"  --brief             not also LIMIT 100\n"
 "  --exact N           also N queries by sequential scan\n"
 "  --tsv FILE          append the results there\n"
 "  --conninfo STR      where the server is (default: as the environment says)\n";
@@ -66,6 +67,7 @@ typedef struct Options
 	int			exact;
 	int			k;
 	int			repeat;
+	bool		brief;
 	const char *settings[MAX_SETTINGS];
 	const char *filters[MAX_SETTINGS];
 	int			nfilters;
@@ -118,6 +120,7 @@ static const struct option long_options[] = {
 	{"k", required_argument, NULL, 'k'},
 	{"queries", required_argument, NULL, 'n'},
 	{"repeat", required_argument, NULL, 'r'},
+	{"brief", no_argument, NULL, 'b'},
 	{"exact", required_argument, NULL, 'e'},
 	{"tsv", required_argument, NULL, 'T'},
 	{"conninfo", required_argument, NULL, 'I'},
@@ -176,6 +179,9 @@ take_option(Options *options, int c)
 			return true;
 		case 'r':
 			options->repeat = (int) HvParseInt("repeat", optarg, 1, 1000);
+			return true;
+		case 'b':
+			options->brief = true;
 			return true;
 		case 'e':
 			options->exact = (int) HvParseInt("exact", optarg, 0, 100000);
@@ -264,6 +270,7 @@ add_row(Bench *bench, const HvMeasureJob *job, const char *settings, const HvMea
 	HvReportNumber(report, "fetch", 0, m->phases[HV_PHASE_FETCHES]);
 	HvReportNumber(report, "hit", 0, m->phases[HV_PHASE_HITS]);
 	HvReportNumber(report, "read", 0, m->phases[HV_PHASE_READS]);
+	HvReportHidden(report, "codes_mean", 1, m->mean_codes);
 	HvReportHidden(report, "k", 0, job->k);
 	HvReportHidden(report, "queries", 0, job->queries->n);
 	HvReportHidden(report, "table_rows", 0, bench->index.rows);
@@ -289,7 +296,7 @@ measure_settings(Bench *bench, const char *const *settings, const char *title)
 	Options    *options = bench->options;
 	HvMeasureJob job = {
 		.target = &options->target, .queries = bench->queries,
-		.k = options->k, .repeat = options->repeat,
+		.k = options->k, .repeat = options->repeat, .brief = options->brief,
 		.nsettings = options->nsweeps, .settings = settings
 	};
 	HvMeasure	measure;

@@ -282,6 +282,12 @@ measure_phases(Session *session, const char *name, HvMeasure *measure)
 	{
 		double	   *row = values + (size_t) phase * (size_t) n;
 
+		if (phase == HV_PHASE_CODES)
+		{
+			measure->mean_codes = 0.0;
+			for (int q = 0; q < n; q++)
+				measure->mean_codes += row[q] / n;
+		}
 		HvSortDoubles(row, n);
 		measure->phases[phase] = HvPercentile(row, n, 0.5);
 	}
@@ -293,7 +299,8 @@ new_measure(void)
 {
 	HvMeasure	measure = {
 		.recall = -1.0, .recall100 = -1.0, .rows = -1.0, .missing = -1.0,
-		.p50 = -1.0, .p95 = -1.0, .p99 = -1.0, .qps = -1.0, .p50_100 = -1.0, .exact_p50 = -1.0
+		.p50 = -1.0, .p95 = -1.0, .p99 = -1.0, .qps = -1.0, .p50_100 = -1.0, .exact_p50 = -1.0,
+		.mean_codes = -1.0
 	};
 
 	for (int phase = 0; phase < HV_PHASES; phase++)
@@ -345,7 +352,7 @@ HvMeasureRun(const HvMeasureJob *job)
 	measure_times(&session, "few", &pass, &measure);
 	measure.recall = pass_recall(job->queries, &pass);
 	free_pass(&pass);
-	if (!job->sequential)
+	if (!job->sequential && !job->brief)
 	{
 		pass = new_pass(job->queries, 100, false);
 		prepare(&session, "many", 100, false);
@@ -354,9 +361,10 @@ HvMeasureRun(const HvMeasureJob *job)
 		HvSortDoubles(pass.ms, job->queries->n);
 		measure.p50_100 = HvPercentile(pass.ms, job->queries->n, 0.5);
 		free_pass(&pass);
-		if (measure.indexed && HvHasFunction(session.conn, "hvtree_last_scan"))
-			measure_phases(&session, "few", &measure);
 	}
+	if (!job->sequential && measure.indexed &&
+		HvHasFunction(session.conn, "hvtree_last_scan"))
+		measure_phases(&session, "few", &measure);
 	PQfinish(session.conn);
 	return measure;
 }

@@ -70,6 +70,7 @@ typedef struct HvMeasure
 	double		p50_100;		/* LIMIT 100 */
 	double		exact_p50;		/* the same rows by sequential scan */
 	double		phases[HV_PHASES];	/* medians */
+	double		mean_codes;		/* leaves differ in size: of this the mean as well */
 } HvMeasure;
 
 typedef struct HvMeasureJob
@@ -79,6 +80,7 @@ typedef struct HvMeasureJob
 	int			k;
 	int			repeat;			/* measured passes */
 	bool		sequential;		/* without the index */
+	bool		brief;			/* not also LIMIT 100 */
 	const char *filter;			/* SQL condition, or NULL */
 	int			nsettings;
 	const char *const *settings;	/* "name=value", besides the target's */

@@ -40,10 +40,11 @@
 /* Taking ------------------------------------------------------------------ */
 
 bool
-HvCensusIsDue(Page page, const HvLayout *layout)
+HvCensusIsDue(const HvIndex *index, Page page)
 {
 	return HvPageGetOpaque(page)->churn * DUE_CHURN > HvPageCount(page) ||
-		HvMergeIsDue(HvPageCount(page), HvPageCapacity(page, layout));
+		HvMergeIsDue(HvPageCount(page), HvPageCapacity(page, &index->layout)) ||
+		HvPageGetOpaque(page)->encoding != (uint16) index->meta.encoding;
 }
 
 /* Counts a leaf and says whether it is due; a page lock is held: no allocation. */
@@ -59,7 +60,7 @@ count_leaf(HvCensus *census, Page page)
 	}
 	census->tuples += n;
 	census->leaves++;
-	return census->every_leaf || HvCensusIsDue(page, &census->index->layout);
+	return census->every_leaf || HvCensusIsDue(census->index, page);
 }
 
 static void
@@ -100,8 +101,10 @@ visit_page(HvCensus *census, BlockNumber block)
 		case HV_PAGE_CENTROID:
 			census->centroid_pages = lappend_oid(census->centroid_pages, block);
 			break;
-		case HV_PAGE_META:
 		case HV_PAGE_MEAN:
+			census->mean_pages = lappend_oid(census->mean_pages, block);
+			break;
+		case HV_PAGE_META:
 			break;
 	}
 }
@@ -341,6 +344,29 @@ propose(HvCensus *census, BlockNumber centroid_block)
 	HvActionCommit(&action);
 }
 
+/* Frees a page of a mean that the metapage does not name any more. */
+static void
+tidy_mean(HvCensus *census, BlockNumber block, const HvMetaData *meta)
+{
+	HvAction	action;
+	Page		page;
+	uint16		age;
+
+	HvActionBegin(&action, census->index->relation);
+	page = HvActionOpen(&action, &census->index->layout, block);
+	age = (uint16) ((uint16) meta->encoding - HvPageGetOpaque(page)->encoding);
+	if (HvPageKindOf(page) != HV_PAGE_MEAN || age == 0 ||
+		(age == 1 && (meta->flags & HV_META_CONVERTING)))
+	{
+		HvActionAbort(&action);
+		return;
+	}
+	HvPageInitKind(page, HV_PAGE_FREE, 0, 0);
+	HvActionCommit(&action);
+	HvStoreRecordFree(census->index->relation, block);
+	census->pages_deleted++;
+}
+
 void
 HvCensusCollect(HvCensus *census)
 {
@@ -374,6 +400,8 @@ HvCensusCollect(HvCensus *census)
 			roomy = block;
 	}
 	pfree(refs);
+	foreach(cell, census->mean_pages)
+		tidy_mean(census, lfirst_oid(cell), &meta);
 	if (roomy != meta.centroid_block)
 		propose(census, roomy);
 }

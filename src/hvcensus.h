@@ -17,8 +17,11 @@
 
 #include "hvmeta.h"
 
-/* Has a tree page changed much since its centroid was taken, or is it sparse? */
-extern bool HvCensusIsDue(Page page, const HvLayout *layout);
+/*
+ * Has a tree page changed much since its centroid was taken, is it sparse, or are
+ * its codes about another mean than that of index, which may be out of date?
+ */
+extern bool HvCensusIsDue(const HvIndex *index, Page page);
 
 /* lists of blocks in ascending order */
 typedef struct HvCensus
@@ -35,6 +38,7 @@ typedef struct HvCensus
 	List	   *empty_leaves;
 	List	   *inner_pages;	/* of all levels */
 	List	   *centroid_pages;
+	List	   *mean_pages;
 } HvCensus;
 
 /*
@@ -53,7 +57,8 @@ extern void HvCensusPrune(HvCensus *census);
 
 /*
  * Gives back centroid slots that nothing names (a crash can leave some), and pages
- * left without any; shows inserts the way to the free slots.  Structure lock held.
+ * left without any; shows inserts the way to the free slots.  Gives back the pages
+ * of means that are not used any more.  Structure lock held.
  */
 extern void HvCensusCollect(HvCensus *census);
 

@@ -27,6 +27,45 @@ set_slot(const HvIndex *index, Page page, int slot, const float *centroid)
 	pfree(values);
 }
 
+/* What a slot of a page image holds, about the mean of index. */
+static void
+get_slot(const HvIndex *index, Page page, BlockNumber block, int slot, float *centroid)
+{
+	HvByteFactors factors;
+	const int8 *values = HvCentroidPageGet(page, &index->layout, slot, &factors);
+	int			bits = index->layout.code_bits;
+
+	HvByteDecode(values, &factors, bits, centroid);
+	if (!HvIndexIsOld(index, block, HvPageGetOpaque(page)->encoding))
+		return;
+	for (int i = 0; i < bits; i++)
+		centroid[i] -= index->shift[i];
+}
+
+void
+HvCentroidPageShift(HvIndex *index, Page page)
+{
+	float	   *centroid = palloc(index->layout.code_bits * sizeof(float));
+
+	for (int slot = 0; slot < index->layout.slots_per_page; slot++)
+	{
+		if (!HvCentroidPageIsUsed(page, slot))
+			continue;
+		get_slot(index, page, InvalidBlockNumber, slot, centroid);
+		set_slot(index, page, slot, centroid);
+	}
+	HvPageGetOpaque(page)->encoding = (uint16) index->meta.encoding;
+	pfree(centroid);
+}
+
+/* The same if the page needs it. */
+static void
+ensure_current(HvIndex *index, Page page, BlockNumber block)
+{
+	if (HvIndexIsOld(index, block, HvPageGetOpaque(page)->encoding))
+		HvCentroidPageShift(index, page);
+}
+
 /*
  * Takes a slot of a page and makes the metapage propose that page; false where it
  * is full or no centroid page.  Then *next is the page to try instead.
@@ -44,6 +83,7 @@ add_to_page(HvIndex *index, BlockNumber block, const float *centroid, HvCentroid
 	*next = InvalidBlockNumber;
 	if (HvPageKindOf(page) == HV_PAGE_CENTROID)
 	{
+		ensure_current(index, page, block);
 		slot = HvCentroidPageTake(page, &index->layout);
 		/* links lead downwards, so that no damage makes them a circle */
 		if (HvPageGetOpaque(page)->link < block)
@@ -107,7 +147,10 @@ open_slot(HvIndex *index, HvAction *action, HvCentroidRef ref)
 void
 HvCentroidSet(HvAction *action, HvIndex *index, HvCentroidRef ref, const float *centroid)
 {
-	set_slot(index, open_slot(index, action, ref), ref.slot, centroid);
+	Page		page = open_slot(index, action, ref);
+
+	ensure_current(index, page, ref.block);
+	set_slot(index, page, ref.slot, centroid);
 }
 
 void
@@ -135,12 +178,10 @@ HvCentroidRead(HvIndex *index, HvCentroidRef ref, float *centroid)
 {
 	Buffer		buffer;
 	Page		page = HvStoreRead(index->relation, &index->layout, ref.block, NULL, &buffer);
-	HvByteFactors factors;
 
 	if (page == NULL || HvPageKindOf(page) != HV_PAGE_CENTROID ||
 		ref.slot >= index->layout.slots_per_page || !HvCentroidPageIsUsed(page, ref.slot))
 		HvStoreCorrupted(index->relation, ref.block, "lacks a centroid that is referred to");
-	HvByteDecode(HvCentroidPageGet(page, &index->layout, ref.slot, &factors), &factors,
-				 index->layout.code_bits, centroid);
+	get_slot(index, page, ref.block, ref.slot, centroid);
 	HvStoreRelease(buffer);
 }

@@ -30,6 +30,12 @@ typedef struct HvCentroidRef
 /* Stores centroid (code_bits floats) in a free slot. */
 extern HvCentroidRef HvCentroidAdd(HvIndex *index, const float *centroid);
 
+/*
+ * Makes the centroids of a page image that is about the mean before be about the
+ * mean of index.
+ */
+extern void HvCentroidPageShift(HvIndex *index, Page page);
+
 /* Overwrites a centroid as a part of a caller's action. */
 extern void HvCentroidSet(HvAction *action, HvIndex *index, HvCentroidRef ref,
 						  const float *centroid);
@@ -40,7 +46,10 @@ extern void HvCentroidUpdate(HvIndex *index, HvCentroidRef ref, const float *cen
 /* Gives a slot back. */
 extern void HvCentroidRemove(HvIndex *index, HvCentroidRef ref);
 
-/* Reads a centroid into code_bits floats; errors where there is none. */
+/*
+ * Reads a centroid into code_bits floats, about the mean of index; errors where
+ * there is none.
+ */
 extern void HvCentroidRead(HvIndex *index, HvCentroidRef ref, float *centroid);
 
 #endif							/* HVCENTROID_H */

@@ -18,7 +18,8 @@
  *		  by no other entry, and holds finite factors.  No inner page is empty.
  *	  I6  No page is stamped with a structure counter above the metapage's; a
  *		  link names a block of the index or none.
- *	  I7  Every tree page carries the encoding of the metapage.
+ *	  I7  Every tree page carries the encoding of the metapage, or the one before
+ *		  while the metapage says that the mean is being changed.
  *	  I8  A row stands in at most one leaf tuple without HV_ENTRY_SPILLED and
  *		  in at most one with it.  There are spilled copies only if the
  *		  metapage allows them, and no other flags.
@@ -207,6 +208,13 @@ check_leaf(Check *check, BlockNumber block, Page page)
 	}
 }
 
+/* May pages be about the mean before? */
+static bool
+is_converting(const HvMetaData *meta)
+{
+	return (meta->flags & HV_META_CONVERTING) != 0;
+}
+
 static void
 check_tree_page(Check *check, BlockNumber block, Page page)
 {
@@ -218,7 +226,9 @@ check_tree_page(Check *check, BlockNumber block, Page page)
 				 opaque->seq, check->meta.seq);
 	if (opaque->link != InvalidBlockNumber && opaque->link >= check->blocks)
 		violated(check, 6, block, "the link to block %u leads nowhere", opaque->link);
-	if (opaque->encoding != (uint16) check->meta.encoding)
+	if (opaque->encoding != (uint16) check->meta.encoding &&
+		!(is_converting(&check->meta) &&
+		  opaque->encoding == (uint16) (check->meta.encoding - 1)))
 		violated(check, 7, block, "encoding %u, the metapage has %u",
 				 opaque->encoding, check->meta.encoding);
 
@@ -347,11 +357,12 @@ check_slots(const Check *check)
 	}
 }
 
+/* A mean of this encoding that begins at first. */
 static void
-check_mean(Check *check)
+check_mean(Check *check, BlockNumber first, uint16 encoding)
 {
 	Page		page = (Page) check->image.data;
-	BlockNumber block = check->meta.mean_block;
+	BlockNumber block = first;
 	int			wanted = HvSpaceCenterDims((HvMetric) check->meta.metric, check->meta.dim);
 	int			found = 0;
 
@@ -367,16 +378,16 @@ check_mean(Check *check)
 		check->notes[block].in_mean = true;
 		HvStoreCopy(check->index, block, check->strategy, page);
 		values = HvMeanPageGet(page, &n);
-		if (HvPageGetOpaque(page)->encoding != (uint16) check->meta.encoding)
+		if (HvPageGetOpaque(page)->encoding != encoding)
 			violated(check, 9, block, "the mean of encoding %u, the metapage has %u",
-					 HvPageGetOpaque(page)->encoding, check->meta.encoding);
+					 HvPageGetOpaque(page)->encoding, encoding);
 		if (!HvMetricAllFinite(values, n))
 			violated(check, 9, block, "the mean is not finite");
 		found += n;
 		block = HvPageGetOpaque(page)->link;
 	}
-	if (check->meta.mean_block != InvalidBlockNumber && found != wanted)
-		violated(check, 9, check->meta.mean_block, "the mean has %d floats instead of %d",
+	if (first != InvalidBlockNumber && found != wanted)
+		violated(check, 9, first, "the mean has %d floats instead of %d",
 				 found, wanted);
 }
 
@@ -524,7 +535,9 @@ check_index(Check *check)
 	{
 		check_parents(check);
 		check_slots(check);
-		check_mean(check);
+		check_mean(check, check->meta.mean_block, (uint16) check->meta.encoding);
+		if (is_converting(&check->meta))
+			check_mean(check, check->meta.old_mean_block, (uint16) (check->meta.encoding - 1));
 		check_rows(check);
 		report_leaks(check);
 	}

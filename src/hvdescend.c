@@ -63,11 +63,10 @@ HvDescentInit(HvDescent *descent, HvPageSource *source, const HvLayout *layout,
 }
 
 void
-HvDescentBegin(HvDescent *descent, const HvQueryCode *query, uint64 seq, uint16 encoding)
+HvDescentBegin(HvDescent *descent, const HvQuery *query, uint64 seq)
 {
 	descent->query = query;
 	descent->seq = seq;
-	descent->encoding = encoding;
 	descent->height = -1;
 	descent->stale = false;
 	for (int level = 0; level <= HV_MAX_LEVEL; level++)
@@ -93,10 +92,15 @@ add_node(HvLevelNodes *level, float key, BlockNumber block, uint64 centroid)
 static void
 score_children(HvDescent *descent, Page page, int level)
 {
-	const HvQueryCode *query = descent->query;
+	const HvQueryCode *query = HvQueryFor(descent->query, HvPageGetOpaque(page)->encoding);
 	int			n = HvPageCount(page);
 	uint16		sums[BLCKSZ / sizeof(HvInnerEntryData)];
 
+	if (query == NULL)
+	{
+		descent->stale = true;
+		query = &descent->query->code;
+	}
 	HvKernel->hamming_planes(HvPageCodes(page), n, descent->layout->code_bytes,
 							 query->planes, sums);
 	for (int i = 0; i < n; i++)
@@ -127,8 +131,6 @@ open_node(HvDescent *descent, BlockNumber block, int level)
 			return;
 		if (HvPageKindOf(page) == HV_PAGE_INNER && HvPageGetOpaque(page)->level == level)
 		{
-			if (HvPageGetOpaque(page)->encoding != descent->encoding)
-				descent->stale = true;
 			if (HvPageGetOpaque(page)->seq > descent->seq)
 				next = HvPageGetOpaque(page)->link;
 			score_children(descent, page, level);
@@ -164,11 +166,7 @@ open_root(HvDescent *descent)
 			if (level == 0)
 				add_node(&descent->levels[0], 0, HV_ROOT_BLOCK, 0);
 			else
-			{
-				if (HvPageGetOpaque(page)->encoding != descent->encoding)
-					descent->stale = true;
 				score_children(descent, page, level);
-			}
 		}
 		descent->source->release(descent->source, handle);
 		if (level == expected)

@@ -25,6 +25,7 @@
 #include "hvcode.h"
 #include "hvpage.h"
 #include "hvpagesource.h"
+#include "hvquery.h"
 #include "hvselect.h"
 
 /*
@@ -64,10 +65,9 @@ typedef struct HvDescent
 {
 	HvPageSource *source;
 	const HvLayout *layout;
-	const HvQueryCode *query;
+	const HvQuery *query;
 	MemoryContext context;
 	uint64		seq;			/* structure counter when the descent began */
-	uint16		encoding;
 	int			beam;			/* fewest nodes opened a level */
 	int			height;			/* level of the root, -1 before it was read */
 	bool		stale;			/* met codes about another mean: begin again */
@@ -78,13 +78,11 @@ typedef struct HvDescent
 
 /*
  * Prepares a descent for a query; no page is read yet.  All memory is taken
- * from context.  seq and encoding are those of the metapage that the query was
- * prepared with.
+ * from context.  seq is that of the metapage that the query was prepared with.
  */
 extern void HvDescentInit(HvDescent *descent, HvPageSource *source,
 						  const HvLayout *layout, int beam, MemoryContext context);
-extern void HvDescentBegin(HvDescent *descent, const HvQueryCode *query, uint64 seq,
-						   uint16 encoding);
+extern void HvDescentBegin(HvDescent *descent, const HvQuery *query, uint64 seq);
 
 /*
  * Opens inner nodes until "leaves" leaves can be given out in all, or none are

@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 
 #include "hvcode.h"
+#include "hvconvert.h"
 #include "hvdebug.h"
 #include "hvinsert.h"
 #include "hvmeta.h"
@@ -74,6 +75,7 @@ place_row(Insertion *insertion, ItemPointer tid)
 	HvPlacerInit(placer, &source->source, &index->layout, index->meta.spill != 0,
 				 CurrentMemoryContext);
 	HV_DEBUG_POINT("insert-opened");
+	placer->shift = index->shift;
 	HvPlace(placer, projected, index->meta.seq, insertion->encoding, &insertion->placement);
 }
 
@@ -92,8 +94,10 @@ append_copy(Insertion *insertion, int copy)
 		case HV_APPEND_FULL:
 			HvSplitLeaf(insertion->relation, insertion->heap, leaf);
 			return false;
-		case HV_APPEND_MOVED:
 		case HV_APPEND_ENCODING:
+			HvConvertLeaf(insertion->relation, insertion->heap, leaf);
+			return false;
+		case HV_APPEND_MOVED:
 			return false;
 	}
 	return false;

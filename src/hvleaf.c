@@ -40,9 +40,9 @@ comparable_key(const HvLeafScorer *scorer, const HvLeafEntryData *entry, float k
 
 /* Fills keys from plain Hamming distances; returns how many are below cutoff. */
 static int
-score_hamming(HvLeafScorer *scorer, Page page, int n, HvCandidate *out)
+score_hamming(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int n,
+			  HvCandidate *out)
 {
-	const HvQueryCode *query = scorer->query;
 	float		error = scorer->margin * 2.0f * HV_HAMMING_ERROR / sqrtf((float) query->bits);
 	uint16		distances[MAX_TUPLES];
 	int			promising = 0;
@@ -67,9 +67,9 @@ score_hamming(HvLeafScorer *scorer, Page page, int n, HvCandidate *out)
 
 /* Replaces the key of tuple i by one from the asymmetric estimate. */
 static inline void
-refine(const HvLeafScorer *scorer, Page page, int i, uint16 sum, HvCandidate *candidate)
+refine(const HvLeafScorer *scorer, const HvQueryCode *query, Page page, int i, uint16 sum,
+	   HvCandidate *candidate)
 {
-	const HvQueryCode *query = scorer->query;
 	const HvLeafEntryData *entry = HvPageLeafEntry(page, scorer->layout, i);
 	const HvCodeFactors *factors = &entry->factors;
 	float		error = scorer->margin * 2.0f * HV_PLANES_ERROR / sqrtf((float) query->bits);
@@ -83,14 +83,18 @@ int
 HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out)
 {
 	int			n = HvPageCount(page);
-	int			bytes = scorer->query->bytes;
+	const HvQueryCode *query = HvQueryFor(scorer->query, HvPageGetOpaque(page)->encoding);
+	bool		is_known = query != NULL;
+	int			bytes = scorer->layout->code_bytes;
 	int			promising;
 	uint16		sums[MAX_TUPLES];
 
 	scorer->codes += n;
-	promising = score_hamming(scorer, page, n, out);
+	if (!is_known)
+		query = &scorer->query->code;
+	promising = score_hamming(scorer, query, page, n, out);
 
-	if (HvPageGetOpaque(page)->encoding != scorer->encoding)
+	if (!is_known)
 	{
 		/* codes about another mean tell nothing: look at these rows first */
 		for (int i = 0; i < n; i++)
@@ -102,9 +106,9 @@ HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out)
 	scorer->refined += promising;
 	if (promising * 3 > n)
 	{
-		HvKernel->hamming_planes(HvPageCodes(page), n, bytes, scorer->query->planes, sums);
+		HvKernel->hamming_planes(HvPageCodes(page), n, bytes, query->planes, sums);
 		for (int i = 0; i < n; i++)
-			refine(scorer, page, i, sums[i], &out[i]);
+			refine(scorer, query, page, i, sums[i], &out[i]);
 		return n;
 	}
 	for (int i = 0; i < n && promising > 0; i++)
@@ -112,8 +116,8 @@ HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out)
 		if (out[i].key > scorer->cutoff)
 			continue;
 		HvKernel->hamming_planes(HvPageCodes(page) + i * bytes, 1, bytes,
-								 scorer->query->planes, sums);
-		refine(scorer, page, i, sums[0], &out[i]);
+								 query->planes, sums);
+		refine(scorer, query, page, i, sums[0], &out[i]);
 		promising--;
 	}
 	return n;

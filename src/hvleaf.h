@@ -20,6 +20,7 @@
 
 #include "hvcode.h"
 #include "hvpage.h"
+#include "hvquery.h"
 #include "hvselect.h"
 
 /* key = lower bound of the squared distance, id = HvRowPack(tid) */
@@ -40,9 +41,8 @@ HvRowUnpack(uint64 id, ItemPointer tid)
 
 typedef struct HvLeafScorer
 {
-	const HvQueryCode *query;
+	const HvQuery *query;
 	const HvLayout *layout;
-	uint16		encoding;		/* which mean the query was centred with */
 	float		margin;			/* standard errors below the estimate */
 	float		max_norm;		/* inner product: M of the space */
 	float		cutoff;			/* a lower bound above this is not worth refining */

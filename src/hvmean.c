@@ -6,7 +6,9 @@
  * NOTES
  *	  When the root stops being a leaf, the rows in it are the first to tell
  *	  where the data lies: the mean is taken from them and all codes are made
- *	  again.
+ *	  again.  Those rows may all be of one kind, where a table is filled in
+ *	  some order.  So the mean is looked at again when the tree has grown
+ *	  fourfold, and by every VACUUM.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -17,11 +19,34 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "hvconvert.h"
+#include "hvdebug.h"
+#include "hvleaf.h"
 #include "hvmean.h"
 #include "hvmetric.h"
+#include "hvsplitmix.h"
 
 /* room for vectors longer than those seen so far under inner product, see hvspace.h */
 #define NORM_HEADROOM		1.25f
+
+/*
+ * A mean is changed when its distance from the data's own, squared, exceeds this
+ * share of the mean squared distance of the data from there.  Errors of estimates
+ * grow with the lengths of vectors about the mean: by as much as that share.
+ */
+#define REVIEW_DISTANCE		0.1
+
+/* rows of a sample, and how many of them from one leaf */
+#define SAMPLE_ROWS			1024
+#define SAMPLE_LEAF			4
+
+/* trees with so many leaves are reviewed by inserts: 8, 32, 128, 512 */
+#define FIRST_REVIEW		8
+#define LAST_REVIEW			512
 
 /* rows as the user gave them */
 typedef struct Rows
@@ -125,4 +150,162 @@ HvMeanTake(HvMembers *members, HvHeap *heap, Page tuples)
 		members->vectors[i] = encode_row(index, rows.vectors[i], tuples, i);
 	return HvMeanWrite(index->relation, mean, index->space.center_dims,
 					   (uint16) index->meta.encoding);
+}
+
+/* Review ------------------------------------------------------------------ */
+
+typedef struct Sample
+{
+	HvIndex    *index;
+	float	   *lifted;			/* center_dims floats */
+	double	   *sum;			/* likewise */
+	double		squares;		/* of distances from the mean of the index */
+	int			rows;
+} Sample;
+
+static void
+add_row(Sample *sample, const float *row)
+{
+	const HvSpace *space = &sample->index->space;
+
+	HvSpaceLift(space, row, sample->lifted);
+	for (int j = 0; j < space->center_dims; j++)
+	{
+		double		d = (double) sample->lifted[j] - space->mean[j];
+
+		sample->sum[j] += d;
+		sample->squares += d * d;
+	}
+	sample->rows++;
+}
+
+/* Adds a few rows of a leaf; false if the block is none. */
+static bool
+sample_leaf(Sample *sample, HvHeap *heap, BlockNumber block)
+{
+	HvMembers  *members = palloc(sizeof(HvMembers));
+	bool		is_leaf = HvMembersRead(members, sample->index, block, 0);
+
+	for (int i = 0; is_leaf && i < Min(members->count, SAMPLE_LEAF); i++)
+	{
+		const HvLeafEntryData *row = HvMembersEntry(members, i);
+		HvVectorView view;
+
+		CHECK_FOR_INTERRUPTS();
+		if (HvHeapGet(heap, HvRowPack(&row->tid), &view) &&
+			view.dim == (int) sample->index->meta.dim)
+			add_row(sample, view.values);
+		HvHeapRelease(heap);
+	}
+	pfree(members);
+	return is_leaf;
+}
+
+/* Rows of leaves all over the index, the same ones each time that it is asked. */
+static void
+take_sample(Sample *sample, HvHeap *heap)
+{
+	HvIndex    *index = sample->index;
+	BlockNumber nblocks = HvStoreBlocks(index->relation);
+	uint64_t	state = index->meta.seed;
+
+	sample->lifted = palloc(index->space.center_dims * sizeof(float));
+	sample->sum = palloc0(index->space.center_dims * sizeof(double));
+	sample->squares = 0;
+	sample->rows = 0;
+	if (nblocks <= SAMPLE_ROWS / SAMPLE_LEAF)
+	{
+		for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
+			sample_leaf(sample, heap, block);
+		return;
+	}
+	for (int i = 0; i < SAMPLE_ROWS && sample->rows < SAMPLE_ROWS; i++)
+		sample_leaf(sample, heap, (BlockNumber) (HV_ROOT_BLOCK + HvSplitmixNext(&state) %
+												 (nblocks - HV_ROOT_BLOCK)));
+}
+
+/* Is the mean of the index far from that of the sample? */
+static bool
+is_far(const Sample *sample)
+{
+	int			n = sample->index->space.center_dims;
+	double		distance = 0;
+	double		spread;
+
+	if (sample->rows < SAMPLE_LEAF * FIRST_REVIEW)
+		return false;
+	for (int j = 0; j < n; j++)
+		distance += (sample->sum[j] / sample->rows) * (sample->sum[j] / sample->rows);
+	spread = sample->squares / sample->rows - distance;
+	return isfinite(spread) && distance > REVIEW_DISTANCE * spread;
+}
+
+/* One action: from now on the mean is the one that begins at block. */
+static void
+change_mean(HvIndex *index, BlockNumber block)
+{
+	HvAction	action;
+	HvMetaData *meta;
+
+	HvActionBegin(&action, index->relation);
+	meta = HvActionOpenMeta(&action);
+	meta->old_mean_block = meta->mean_block;
+	meta->mean_block = block;
+	meta->encoding++;
+	meta->flags |= HV_META_CONVERTING;
+	HvActionCommit(&action);
+}
+
+bool
+HvMeanReview(HvIndex *index, HvHeap *heap, int64 *rows_read)
+{
+	int			n = index->space.center_dims;
+	Sample		sample = {0};
+	float	   *mean;
+	BlockNumber block;
+
+	if (index->space.mean == NULL || (index->meta.flags & HV_META_CONVERTING) != 0)
+		return false;
+	sample.index = index;
+	take_sample(&sample, heap);
+	*rows_read += sample.rows;
+	if (!is_far(&sample))
+		return false;
+
+	mean = palloc(n * sizeof(float));
+	for (int j = 0; j < n; j++)
+		mean[j] = (float) (index->space.mean[j] + sample.sum[j] / sample.rows);
+	block = HvMeanWrite(index->relation, mean, n, (uint16) (index->meta.encoding + 1));
+	HV_DEBUG_POINT("mean-written");
+	change_mean(index, block);
+	HV_DEBUG_POINT("mean-changed");
+	return true;
+}
+
+/* Has a tree grown to a size at which its mean is reviewed? */
+static bool
+is_review_due(const HvIndex *index)
+{
+	for (uint32 leaves = FIRST_REVIEW; leaves <= LAST_REVIEW; leaves *= 4)
+	{
+		if (index->meta.leaves == leaves)
+			return true;
+	}
+	return false;
+}
+
+void
+HvMeanReviewAfterSplit(HvIndex *index, HvHeap *heap)
+{
+	int64		rows_read = 0;
+
+	if (!is_review_due(index))
+		return;
+	if (index->meta.flags & HV_META_CONVERTING)
+	{
+		HvConvertAll(index, heap);
+		index = HvIndexOpen(index->relation);
+	}
+	if (HvMeanReview(index, heap, &rows_read))
+		HvConvertAll(HvIndexOpen(index->relation), heap);
 }

@@ -24,4 +24,20 @@
  */
 extern BlockNumber HvMeanTake(HvMembers *members, HvHeap *heap, Page tuples);
 
+/*
+ * Compares the mean of an index with that of a sample of its rows, and where they
+ * are far apart makes the sample's the mean: the mean's pages, then one WAL record.
+ * All pages are then about the mean before (hvconvert.h).  Does nothing while
+ * an earlier change is not finished.  Adds the rows read to *rows_read.  Returns
+ * whether the mean changed; then index must be opened again.  Structure lock held,
+ * no page locked; likewise on return.
+ */
+extern bool HvMeanReview(HvIndex *index, HvHeap *heap, int64 *rows_read);
+
+/*
+ * The same for inserts, which look only when a tree has reached certain sizes, and
+ * convert it at once: so small a tree does not hold them up for long.
+ */
+extern void HvMeanReviewAfterSplit(HvIndex *index, HvHeap *heap);
+
 #endif							/* HVMEAN_H */

@@ -40,14 +40,30 @@ HvMembersRead(HvMembers *members, HvIndex *index, BlockNumber block, int level)
 	return right;
 }
 
+/* From the mean that a page's codes are about to that of the index. */
+static void
+make_current(const HvMembers *members, float *vector)
+{
+	HvIndex    *index = members->index;
+
+	if (!HvIndexIsOld(index, members->block,
+					  HvPageGetOpaque((Page) members->image.data)->encoding))
+		return;
+	for (int j = 0; j < index->layout.code_bits; j++)
+		vector[j] -= index->shift[j];
+}
+
 /* Keeps the vector of a row, or of what its code remembers of it. */
 static void
 project_row(const HvMembers *members, int i, const float *vector, float *out)
 {
 	if (vector)
+	{
 		HvSpaceProject(&members->index->space, vector, out);
-	else
-		HvPageDecode((Page) members->image.data, &members->index->layout, i, out);
+		return;
+	}
+	HvPageDecode((Page) members->image.data, &members->index->layout, i, out);
+	make_current(members, out);
 }
 
 void
@@ -130,6 +146,7 @@ HvMembersCodeMean(const HvMembers *members, float *mean)
 		HvPageDecode((Page) members->image.data, &members->index->layout, i, vector);
 		add_vector(mean, vector, bits, i + 1);
 	}
+	make_current(members, mean);
 	pfree(vector);
 }
 

@@ -43,7 +43,7 @@ typedef struct Merge
 	int		   *choice;			/* the heir of each tuple */
 } Merge;
 
-/* How many tuples more a page can take; 0 if it is none of this level. */
+/* How many tuples more a page can take; 0 if it is none of this level, or about another mean. */
 static int
 room_on(HvIndex *index, BlockNumber block, int level)
 {
@@ -54,7 +54,8 @@ room_on(HvIndex *index, BlockNumber block, int level)
 	if (page == NULL)
 		return 0;
 	if (HvPageKindOf(page) == (level == 0 ? HV_PAGE_LEAF : HV_PAGE_INNER) &&
-		HvPageGetOpaque(page)->level == level)
+		HvPageGetOpaque(page)->level == level &&
+		!HvIndexIsOld(index, block, HvPageGetOpaque(page)->encoding))
 		room = HvPageCapacity(page, &index->layout) - HvPageCount(page) - HEADROOM;
 	HvStoreRelease(buffer);
 	return Max(room, 0);

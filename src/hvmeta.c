@@ -25,7 +25,8 @@ typedef struct MetaCache
 	HvMetaData	meta;
 	Size		rotation_size;
 	Size		mean_size;
-	/* rotation and mean follow */
+	Size		shift_size;
+	/* rotation, mean and shift follow */
 } MetaCache;
 
 #define CACHE_HEADER_SIZE	MAXALIGN(sizeof(MetaCache))
@@ -204,34 +205,92 @@ cache_fits(const MetaCache *cache, const HvMetaData *meta)
 		cache->meta.encoding == meta->encoding &&
 		cache->meta.dim == meta->dim &&
 		cache->meta.seed == meta->seed &&
-		cache->meta.mean_block == meta->mean_block;
+		cache->meta.mean_block == meta->mean_block &&
+		cache->meta.flags == meta->flags &&
+		cache->meta.old_mean_block == meta->old_mean_block;
 }
 
-/* Fills the relation cache from the metapage; a mean may be read. */
+/* shift <- what takes a vector from the mean in "space" to the mean before. */
+static void
+compute_shift(Relation relation, const HvMetaData *meta, const HvSpace *space, float *shift)
+{
+	float	   *difference = palloc(space->rotate_dims * sizeof(float));
+
+	read_mean(relation, meta->old_mean_block, difference, space->center_dims);
+	for (int i = 0; i < space->center_dims; i++)
+		difference[i] = space->mean[i] - difference[i];
+	HvSpaceRotate(space, difference);
+	memcpy(shift, difference, space->code_bits * sizeof(float));
+	pfree(difference);
+}
+
+/* The sizes of what is kept of an index with a dimension. */
+static void
+size_cache(MetaCache *cache, const HvMetaData *meta)
+{
+	HvMetric	metric = (HvMetric) meta->metric;
+
+	cache->meta = *meta;
+	cache->rotation_size = cache->mean_size = cache->shift_size = 0;
+	if (meta->dim == 0)
+		return;
+	cache->rotation_size = MAXALIGN(HvRotationSize(HvSpaceRotateDims(metric, meta->dim)));
+	if (meta->mean_block == InvalidBlockNumber)
+		return;
+	cache->mean_size = MAXALIGN(HvSpaceCenterDims(metric, meta->dim) * sizeof(float));
+	if (meta->flags & HV_META_CONVERTING)
+		cache->shift_size = meta->code_bits * sizeof(float);
+}
+
+static Size
+cache_size(const MetaCache *cache)
+{
+	return CACHE_HEADER_SIZE + cache->rotation_size + cache->mean_size + cache->shift_size;
+}
+
+/* The parts of a cached chunk, or of a copy of it; NULL for those that it lacks. */
+static void
+find_parts(const MetaCache *cache, char *at, HvRotation **rotation, float **mean,
+		   float **shift)
+{
+	*rotation = (HvRotation *) at;
+	*mean = cache->mean_size > 0 ? (float *) (at + cache->rotation_size) : NULL;
+	*shift = cache->shift_size > 0 ?
+		(float *) (at + cache->rotation_size + cache->mean_size) : NULL;
+}
+
+/* Fills the relation cache from the metapage; means may be read. */
 static void
 fill_cache(Relation relation, const HvMetaData *meta)
 {
-	HvMetric	metric = (HvMetric) meta->metric;
-	bool		has_mean = meta->dim > 0 && meta->mean_block != InvalidBlockNumber;
-	int			rotate_dims = meta->dim > 0 ? HvSpaceRotateDims(metric, meta->dim) : 0;
-	int			center_dims = meta->dim > 0 ? HvSpaceCenterDims(metric, meta->dim) : 0;
-	Size		rotation_size = meta->dim > 0 ? MAXALIGN(HvRotationSize(rotate_dims)) : 0;
-	Size		mean_size = has_mean ? center_dims * sizeof(float) : 0;
-	MetaCache  *cache = palloc(CACHE_HEADER_SIZE + rotation_size + mean_size);
-	char	   *at = (char *) cache + CACHE_HEADER_SIZE;
+	MetaCache	header;
+	MetaCache  *cache;
 	MetaCache  *kept;
+	HvRotation *rotation;
+	float	   *mean;
+	float	   *shift;
 
-	cache->meta = *meta;
-	cache->rotation_size = rotation_size;
-	cache->mean_size = mean_size;
-	if (rotation_size > 0)
-		HvRotationInit((HvRotation *) at, rotate_dims, meta->seed);
-	if (mean_size > 0)
-		read_mean(relation, meta->mean_block, (float *) (at + rotation_size), center_dims);
+	size_cache(&header, meta);
+	cache = palloc(cache_size(&header));
+	*cache = header;
+	find_parts(cache, (char *) cache + CACHE_HEADER_SIZE, &rotation, &mean, &shift);
+	if (meta->dim > 0)
+		HvRotationInit(rotation, HvSpaceRotateDims((HvMetric) meta->metric, meta->dim),
+					   meta->seed);
+	if (mean)
+		read_mean(relation, meta->mean_block, mean,
+				  HvSpaceCenterDims((HvMetric) meta->metric, meta->dim));
+	if (shift)
+	{
+		HvSpace		space;
 
-	kept = MemoryContextAlloc(relation->rd_indexcxt,
-							  CACHE_HEADER_SIZE + rotation_size + mean_size);
-	memcpy(kept, cache, CACHE_HEADER_SIZE + rotation_size + mean_size);
+		HvSpaceInit(&space, (HvMetric) meta->metric, meta->dim, meta->max_norm, mean,
+					rotation);
+		compute_shift(relation, meta, &space, shift);
+	}
+
+	kept = MemoryContextAlloc(relation->rd_indexcxt, cache_size(cache));
+	memcpy(kept, cache, cache_size(cache));
 	pfree(cache);
 	if (relation->rd_amcache)
 		pfree(relation->rd_amcache);
@@ -249,6 +308,10 @@ HvIndexOpen(Relation relation)
 	MetaCache  *cache;
 	HvIndex    *index;
 	char	   *at;
+	HvRotation *rotation;
+	float	   *mean;
+	float	   *shift;
+	Size		size;
 
 	HvMetaRead(relation, &meta);
 	if (!cache_fits(relation->rd_amcache, &meta))
@@ -257,20 +320,40 @@ HvIndexOpen(Relation relation)
 	/* no catalog access from here on: the cache stays where it is */
 	cache = relation->rd_amcache;
 	cache->meta = meta;
-	index = palloc(MAXALIGN(sizeof(HvIndex)) + cache->rotation_size + cache->mean_size);
+	size = cache_size(cache) - CACHE_HEADER_SIZE;
+	index = palloc(MAXALIGN(sizeof(HvIndex)) + size);
 	at = (char *) index + MAXALIGN(sizeof(HvIndex));
-	memcpy(at, (char *) cache + CACHE_HEADER_SIZE, cache->rotation_size + cache->mean_size);
+	memcpy(at, (char *) cache + CACHE_HEADER_SIZE, size);
 
 	index->relation = relation;
 	index->meta = meta;
+	index->shift = NULL;
 	if (meta.dim > 0)
 	{
+		find_parts(cache, at, &rotation, &mean, &shift);
 		HvMetaLayout(&meta, &index->layout);
-		HvSpaceInit(&index->space, (HvMetric) meta.metric, meta.dim, meta.max_norm,
-					cache->mean_size > 0 ? (float *) (at + cache->rotation_size) : NULL,
-					(HvRotation *) at);
+		HvSpaceInit(&index->space, (HvMetric) meta.metric, meta.dim, meta.max_norm, mean,
+					rotation);
+		index->shift = shift;
 	}
 	return index;
+}
+
+void
+HvIndexQuery(const HvIndex *index, const float *o, HvQuery *query)
+{
+	HvQueryPrepare(query, o, index->layout.code_bits, (uint16) index->meta.encoding,
+				   index->shift);
+}
+
+bool
+HvIndexIsOld(const HvIndex *index, BlockNumber block, uint16 encoding)
+{
+	if (encoding == (uint16) index->meta.encoding)
+		return false;
+	if (index->shift == NULL || (uint16) (encoding + 1) != (uint16) index->meta.encoding)
+		HvStoreCorrupted(index->relation, block, "has codes about an unknown mean");
+	return true;
 }
 
 void

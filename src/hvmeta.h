@@ -20,6 +20,7 @@
 
 #include "hvoptions.h"
 #include "hvpage.h"
+#include "hvquery.h"
 #include "hvspace.h"
 #include "hvstore.h"
 
@@ -29,6 +30,9 @@ typedef struct HvIndex
 	HvMetaData	meta;			/* as of HvIndexOpen */
 	HvLayout	layout;			/* valid when meta.dim > 0 */
 	HvSpace		space;			/* likewise; mean and rotation in this chunk */
+	const float *shift;			/* code_bits floats: what must be added to a vector
+								 * of the tree space to have it about the mean before;
+								 * NULL unless pages about that may be left */
 } HvIndex;
 
 /*
@@ -37,6 +41,16 @@ typedef struct HvIndex
  * and on a newer format (ERRCODE_FEATURE_NOT_SUPPORTED).
  */
 extern HvIndex *HvIndexOpen(Relation relation);
+
+/* Prepares o (code_bits floats of the tree space) for the codes of an index. */
+extern void HvIndexQuery(const HvIndex *index, const float *o, HvQuery *query);
+
+/*
+ * Is a tree or centroid page of this encoding about the mean before?  Errors if it
+ * is about any other than the two that there can be, so index must have been opened
+ * under the structure lock.
+ */
+extern bool HvIndexIsOld(const HvIndex *index, BlockNumber block, uint16 encoding);
 
 /* The metapage alone, read now. */
 extern void HvMetaRead(Relation relation, HvMetaData *meta);

@@ -23,6 +23,27 @@ is_of_level(Page page, int level)
 		HvPageGetOpaque(page)->level == level;
 }
 
+/*
+ * Where a row's other copy already stands on the page that this one should go to,
+ * only says which of the two is the row's own: both leaves stay the ones it should
+ * be in.
+ */
+static bool
+exchange_copies(const HvLayout *layout, Page from, Page to, const HvLeafEntryData *entry)
+{
+	HvLeafEntryData other = *entry;
+	int			at = HvPageFindTuple(from, layout, entry);
+	int			there;
+
+	other.flags ^= HV_ENTRY_SPILLED;
+	there = HvPageFindTuple(to, layout, &other);
+	if (at < 0 || there < 0 || HvPageFindTuple(to, layout, entry) >= 0)
+		return false;
+	HvPageLeafEntry(from, layout, at)->flags ^= HV_ENTRY_SPILLED;
+	HvPageLeafEntry(to, layout, there)->flags ^= HV_ENTRY_SPILLED;
+	return true;
+}
+
 /* Moves one tuple, if that can be. */
 static bool
 move_tuple(const HvLayout *layout, Page from, Page to, const void *entry)
@@ -30,6 +51,8 @@ move_tuple(const HvLayout *layout, Page from, Page to, const void *entry)
 	int			size = HvPageEntrySize(from, layout);
 	int			at = HvPageFindTuple(from, layout, entry);
 
+	if (HvPageKindOf(from) == HV_PAGE_LEAF && exchange_copies(layout, from, to, entry))
+		return true;
 	if (at < 0 || HvPageFindTuple(to, layout, entry) >= 0 ||
 		(HvPageKindOf(from) == HV_PAGE_INNER && HvPageCount(from) < 2) ||
 		!HvPageAppend(to, layout, HvPageCodes(from) + at * layout->code_bytes,

@@ -35,19 +35,19 @@ HvNeighborsFind(HvIndex *index, const float *center, int level,
 				const BlockNumber *except, int nexcept, HvNeighbor *neighbors, int limit)
 {
 	int			bits = index->layout.code_bits;
-	HvQueryCode *code = palloc(sizeof(HvQueryCode));
+	HvQuery    *query = palloc0(sizeof(HvQuery));
 	HvStoreSource source;
 	HvDescent	descent;
 	HvLevelNodes *found = &descent.levels[level];
 	int			wanted;
 	int			n = 0;
 
-	HvQueryCodePrepare(center, bits, code);
+	HvIndexQuery(index, center, query);
 	HvStoreSourceInit(&source, index->relation, &index->layout);
 	HvDescentInit(&descent, &source.source, &index->layout, NEIGHBOR_BEAM,
 				  CurrentMemoryContext);
 	/* nothing moves under the structure lock: no link need be followed */
-	HvDescentBegin(&descent, code, PG_UINT64_MAX, (uint16) index->meta.encoding);
+	HvDescentBegin(&descent, query, PG_UINT64_MAX);
 	HvDescentWiden(&descent, (limit + nexcept) << level);
 
 	wanted = Min(limit + nexcept, found->count);
@@ -67,7 +67,7 @@ HvNeighborsFind(HvIndex *index, const float *center, int level,
 													 neighbors[n].centroid, bits);
 		n++;
 	}
-	pfree(code);
+	pfree(query);
 	return n;
 }
 

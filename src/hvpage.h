@@ -147,8 +147,12 @@ typedef struct HvMetaData
 	float8		rows;			/* at the last build or VACUUM */
 	float8		tuples;
 	BlockNumber upkeep_block;	/* where maintenance goes on next time */
-	uint32		reserved[15];	/* zero */
+	BlockNumber old_mean_block; /* with HV_META_CONVERTING: the mean before */
+	uint32		reserved[14];	/* zero */
 } HvMetaData;
+
+/* flags: some pages may still have codes about the mean before, encoding - 1 */
+#define HV_META_CONVERTING	0x0001
 
 StaticAssertDecl(sizeof(HvMetaData) == 152, "metapage is part of the file format");
 

@@ -53,17 +53,17 @@ void
 HvParentFind(HvIndex *index, BlockNumber block, int level, const float *near,
 			 HvParent *parent)
 {
-	HvQueryCode *code = palloc(sizeof(HvQueryCode));
+	HvQuery    *query = palloc0(sizeof(HvQuery));
 	HvStoreSource source;
 	HvDescent	descent;
 	int			checked = 0;
 	bool		found = false;
 
-	HvQueryCodePrepare(near, index->layout.code_bits, code);
+	HvIndexQuery(index, near, query);
 	HvStoreSourceInit(&source, index->relation, &index->layout);
 	HvDescentInit(&descent, &source.source, &index->layout, FIRST_BEAM, CurrentMemoryContext);
 	/* nothing moves under the structure lock: no link need be followed */
-	HvDescentBegin(&descent, code, PG_UINT64_MAX, (uint16) index->meta.encoding);
+	HvDescentBegin(&descent, query, PG_UINT64_MAX);
 
 	for (int leaves = FIRST_LEAVES; leaves <= MOST_LEAVES && !found; leaves *= 4)
 	{
@@ -78,7 +78,7 @@ HvParentFind(HvIndex *index, BlockNumber block, int level, const float *near,
 		for (; checked < opened->taken && !found; checked++)
 			found = is_parent(index, opened->nodes[checked].extra, level + 1, block, parent);
 	}
-	pfree(code);
+	pfree(query);
 	if (!found)
 		HvStoreCorrupted(index->relation, block, "has no parent");
 }

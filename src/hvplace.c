@@ -50,6 +50,7 @@ typedef struct LeafSeen
 	BlockNumber block;
 	float		distance;		/* squared, to the centroid */
 	bool		full;
+	bool		old;			/* the centroid is about the mean before */
 	HvByteFactors factors;
 } LeafSeen;
 
@@ -61,6 +62,9 @@ HvPlacerInit(HvPlacer *placer, HvPageSource *source, const HvLayout *layout, boo
 	placer->layout = layout;
 	placer->spill = spill;
 	placer->is_full = NULL;
+	placer->shift = NULL;
+	placer->query.old = NULL;
+	placer->shifted = MemoryContextAlloc(context, layout->code_bits * sizeof(float));
 	HvDescentInit(&placer->descent, source, layout, PLACE_BEAM, context);
 	placer->residual = MemoryContextAlloc(context, layout->code_bits * sizeof(float));
 	placer->centroids = MemoryContextAlloc(context, layout->code_bits * PLACE_LEAVES);
@@ -71,7 +75,7 @@ HvPlacerInit(HvPlacer *placer, HvPageSource *source, const HvLayout *layout, boo
  * something else by now.
  */
 static bool
-read_centroid(HvPlacer *placer, const HvNode *node, int8 *values, HvByteFactors *factors)
+read_centroid(HvPlacer *placer, const HvNode *node, int8 *values, LeafSeen *seen)
 {
 	int			handle;
 	int			slot = HvNodeCentroidSlot(node);
@@ -83,8 +87,12 @@ read_centroid(HvPlacer *placer, const HvNode *node, int8 *values, HvByteFactors 
 	found = HvPageKindOf(page) == HV_PAGE_CENTROID &&
 		slot < placer->layout->slots_per_page && HvCentroidPageIsUsed(page, slot);
 	if (found)
-		memcpy(values, HvCentroidPageGet(page, placer->layout, slot, factors),
+	{
+		memcpy(values, HvCentroidPageGet(page, placer->layout, slot, &seen->factors),
 			   placer->layout->code_bits);
+		seen->old = placer->shift &&
+			HvPageGetOpaque(page)->encoding != placer->query.encoding;
+	}
 	placer->source->release(placer->source, handle);
 	return found;
 }
@@ -101,11 +109,13 @@ look_at_leaves(HvPlacer *placer, const float *o, LeafSeen *seen)
 	{
 		int8	   *values = placer->centroids + n * bits;
 
-		if (!read_centroid(placer, node, values, &seen[n].factors))
+		if (!read_centroid(placer, node, values, &seen[n]))
 			continue;
 		seen[n].block = node->extra;
-		seen[n].distance = HvByteDistance(values, &seen[n].factors, o,
-										  placer->code.norm2, bits);
+		seen[n].distance = seen[n].old ?
+			HvByteDistance(values, &seen[n].factors, placer->shifted,
+						   placer->query.old->norm2, bits) :
+			HvByteDistance(values, &seen[n].factors, o, placer->query.code.norm2, bits);
 		seen[n].full = placer->is_full && placer->is_full(placer->is_full_arg, node->extra);
 		n++;
 	}
@@ -138,7 +148,7 @@ choose_second(HvPlacer *placer, const float *o, const LeafSeen *seen, int n, int
 	int			bits = placer->layout->code_bits;
 	float	   *r = placer->residual;
 	float		norm2 = seen[first].distance;
-	float		along;
+	float		along[2];		/* r o, and the same about the mean before */
 	float		best_loss = FLT_MAX;
 	int			best = -1;
 
@@ -146,8 +156,9 @@ choose_second(HvPlacer *placer, const float *o, const LeafSeen *seen, int n, int
 		return -1;				/* on the centroid: no query can miss it */
 	HvByteDecode(placer->centroids + first * bits, &seen[first].factors, bits, r);
 	for (int i = 0; i < bits; i++)
-		r[i] = o[i] - r[i];
-	along = HvKernel->inner_product(r, o, bits);
+		r[i] = (seen[first].old ? placer->shifted[i] : o[i]) - r[i];
+	along[0] = HvKernel->inner_product(r, o, bits);
+	along[1] = placer->shift ? HvKernel->inner_product(r, placer->shifted, bits) : 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -157,7 +168,7 @@ choose_second(HvPlacer *placer, const float *o, const LeafSeen *seen, int n, int
 		if (i == first || seen[i].full || seen[i].distance > SPILL_REACH * norm2)
 			continue;
 		/* r r' = r o - r c' */
-		dot = along - seen[i].factors.step *
+		dot = along[seen[i].old] - seen[i].factors.step *
 			HvKernel->inner_product_i8(placer->centroids + i * bits, r, bits);
 		loss = seen[i].distance + dot * dot / norm2;
 		if (loss < best_loss)
@@ -178,8 +189,10 @@ HvPlace(HvPlacer *placer, const float *o, uint64 seq, uint16 encoding,
 	int			first;
 
 	placement->count = 0;
-	HvQueryCodePrepare(o, placer->layout->code_bits, &placer->code);
-	HvDescentBegin(&placer->descent, &placer->code, seq, encoding);
+	HvQueryPrepare(&placer->query, o, placer->layout->code_bits, encoding, placer->shift);
+	for (int i = 0; placer->shift && i < placer->layout->code_bits; i++)
+		placer->shifted[i] = o[i] + placer->shift[i];
+	HvDescentBegin(&placer->descent, &placer->query, seq);
 	HvDescentWiden(&placer->descent, PLACE_LEAVES);
 	if (placer->descent.stale)
 		return;

@@ -35,7 +35,9 @@ typedef struct HvPlacer
 	bool		(*is_full) (void *arg, BlockNumber leaf);	/* NULL = none is */
 	void	   *is_full_arg;
 	HvDescent	descent;
-	HvQueryCode code;
+	const float *shift;			/* for HvQueryPrepare; NULL unless the caller sets it */
+	float	   *shifted;		/* the row about the mean before */
+	HvQuery		query;
 	float	   *residual;		/* of the first leaf, code_bits floats */
 	int8	   *centroids;		/* of the leaves looked at, code_bits each */
 } HvPlacer;
@@ -48,8 +50,8 @@ extern void HvPlacerInit(HvPlacer *placer, HvPageSource *source, const HvLayout 
 						 bool spill, MemoryContext context);
 
 /*
- * Places o, a vector of the tree space (code_bits floats).  seq and encoding
- * as for HvDescentBegin.  One page is locked at a time, none on return.
+ * Places o, a vector of the tree space (code_bits floats).  seq as for
+ * HvDescentBegin, encoding as for HvQueryPrepare.  One page is locked at a time, none on return.
  */
 extern void HvPlace(HvPlacer *placer, const float *o, uint64 seq, uint16 encoding,
 					HvPlacement *placement);

@@ -23,6 +23,7 @@
 
 #include "miscadmin.h"
 
+#include "hvconvert.h"
 #include "hvdebug.h"
 #include "hvmove.h"
 #include "hvreassign.h"
@@ -219,7 +220,8 @@ open_exchanges(Reassign *work)
 		exchange->neighbor = neighbors[i];
 		exchange->nmoves = 0;
 		exchange->moves = palloc(most_moves * sizeof(HvMove));
-		if (HvMembersRead(&exchange->members, work->index, neighbors[i].block, work->level))
+		if (HvMembersRead(&exchange->members, work->index, neighbors[i].block, work->level) &&
+			HvConvertMembers(&exchange->members, work->heap))
 			work->nexchanges++;
 	}
 }

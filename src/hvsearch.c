@@ -68,22 +68,20 @@ prepare(HvSearch *search)
 	HvTypeCheckDim(search->query, search->index->meta.dim);
 
 	projected = palloc(search->index->space.rotate_dims * sizeof(float));
-	search->code = palloc(sizeof(HvQueryCode));
+	search->prepared = palloc0(sizeof(HvQuery));
 	HvSpaceProjectQuery(&search->index->space, search->query->values, projected);
-	HvQueryCodePrepare(projected, search->index->layout.code_bits, search->code);
+	HvIndexQuery(search->index, projected, search->prepared);
 	pfree(projected);
 
-	search->scorer.query = search->code;
+	search->scorer.query = search->prepared;
 	search->scorer.layout = &search->index->layout;
-	search->scorer.encoding = (uint16) search->index->meta.encoding;
 	search->scorer.margin = search->sizing.margin;
 	search->scorer.max_norm = search->index->space.max_norm;
 	search->scorer.cutoff = FLT_MAX;
 	HvStoreSourceInit(&search->source, search->relation, &search->index->layout);
 	HvDescentInit(&search->descent, &search->source.source, &search->index->layout,
 				  MIN_BEAM, search->context);
-	HvDescentBegin(&search->descent, search->code, search->index->meta.seq,
-				   search->scorer.encoding);
+	HvDescentBegin(&search->descent, search->prepared, search->index->meta.seq);
 }
 
 void

@@ -35,7 +35,7 @@ typedef struct HvSearch
 	HvIndex    *index;			/* as of the beginning */
 	HvSizing	sizing;
 	const HvVectorView *query;
-	HvQueryCode *code;
+	HvQuery    *prepared;
 	HvStoreSource source;
 	HvDescent	descent;
 	HvLeafScorer scorer;

@@ -185,6 +185,24 @@ center_long(const HvSpace *space, float *out)
 	}
 }
 
+/* Steps 3 and 4: x (center_dims floats, room for rotate_dims). */
+void
+HvSpaceRotate(const HvSpace *space, float *x)
+{
+	int			n = space->center_dims;
+
+	memset(x + n, 0, sizeof(float) * (space->rotate_dims - n));
+	HvRotationApply(space->rotation, x);
+
+	if (space->code_bits < space->rotate_dims)
+	{
+		float		f = sqrtf((float) space->rotate_dims / space->code_bits);
+
+		for (int i = 0; i < space->code_bits; i++)
+			x[i] *= f;
+	}
+}
+
 /*
  * Steps 1 to 4.  lift is step 1, and is called twice for a very long vector.
  */
@@ -209,16 +227,7 @@ project(const HvSpace *space, const float *x, float *out,
 		center_long(space, out);
 	}
 
-	memset(out + n, 0, sizeof(float) * (space->rotate_dims - n));
-	HvRotationApply(space->rotation, out);
-
-	if (space->code_bits < space->rotate_dims)
-	{
-		float		f = sqrtf((float) space->rotate_dims / space->code_bits);
-
-		for (int i = 0; i < space->code_bits; i++)
-			out[i] *= f;
-	}
+	HvSpaceRotate(space, out);
 }
 
 /* A data vector: x (dim floats) -> out (rotate_dims floats of room). */

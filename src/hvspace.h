@@ -89,6 +89,9 @@ extern void HvSpaceProject(const HvSpace *space, const float *x, float *out);
 /* The same for the vector that a query asks about. */
 extern void HvSpaceProjectQuery(const HvSpace *space, const float *x, float *out);
 
+/* Steps 3 and 4 alone, in place: x has center_dims floats, and room for rotate_dims. */
+extern void HvSpaceRotate(const HvSpace *space, float *x);
+
 /*
  * By how much a vector was shortened in step 1: 0 if it was not, else a class of
  * 1 .. 255, a sixteenth of an octave each.

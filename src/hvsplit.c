@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 
 #include "hvcentroid.h"
+#include "hvconvert.h"
 #include "hvdebug.h"
 #include "hvkmeans.h"
 #include "hvmean.h"
@@ -335,7 +336,8 @@ split_page(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
 		elog(ERROR, "hvtree index \"%s\" is too high", RelationGetRelationName(index->relation));
 	split->index = index;
 	split->heap = heap;
-	if (!HvMembersRead(&split->members, index, block, level))
+	if (!HvMembersRead(&split->members, index, block, level) ||
+		!HvConvertMembers(&split->members, heap))
 		return;
 	split->tuples = split->members.image;
 	if (split->members.count < HvPageCapacity((Page) split->tuples.data, &index->layout))
@@ -358,6 +360,8 @@ split_page(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
 		if (parent.children >= index->layout.inner_capacity)
 			return;				/* it has changed underneath: the caller tries again */
 	}
+	if (!HvConvertPage(index, heap, parent.block, level + 1))
+		return;
 	split_below(split, &parent);
 }
 
@@ -372,6 +376,7 @@ HvSplitLeaf(Relation relation, Relation heap, BlockNumber leaf)
 	HvStoreLockStructure(relation);
 	reader = HvHeapBeginAll(heap, relation, context);
 	split_page(HvIndexOpen(relation), reader, leaf, 0);
+	HvMeanReviewAfterSplit(HvIndexOpen(relation), reader);
 	HvHeapEnd(reader);
 	HvStoreUnlockStructure(relation);
 	MemoryContextSwitchTo(old);

@@ -24,7 +24,9 @@
 #include "hvcensus.h"
 #include "hvcentroid.h"
 #include "hvcompat.h"
+#include "hvconvert.h"
 #include "hvdebug.h"
+#include "hvmean.h"
 #include "hvmerge.h"
 #include "hvparent.h"
 #include "hvreassign.h"
@@ -103,15 +105,18 @@ tend_page(Work *work, BlockNumber block, int level)
 		index->layout.inner_capacity;
 
 	if (level >= index->meta.height || !HvMembersRead(members, index, block, level) ||
-		members->count == 0)
+		members->count == 0 || !HvConvertMembers(members, work->heap))
 		return;
-	HvMembersLoad(members, work->heap);
+	if (members->vectors == NULL)
+		HvMembersLoad(members, work->heap);
 	HV_DEBUG_POINT("upkeep-page");
 	if (level == 0)
 		work->upkeep->rows_read += members->count;
 	work->upkeep->pages++;
 	HvMembersMean(members, mean);
 	HvParentFind(index, block, level, mean, &parent);
+	if (!HvConvertPage(index, work->heap, parent.block, level + 1))
+		return;
 	if (HvMergeIsDue(members->count, capacity) && HvMergePage(members, &parent))
 	{
 		work->upkeep->merged++;
@@ -201,7 +206,7 @@ due_level(Work *work, BlockNumber block)
 	if (page == NULL)
 		return 0;
 	if (HvPageKindOf(page) == HV_PAGE_INNER &&
-		(work->upkeep->every_leaf || HvCensusIsDue(page, layout)))
+		(work->upkeep->every_leaf || HvCensusIsDue(work->census.index, page)))
 		level = HvPageGetOpaque(page)->level;
 	HvStoreRelease(buffer);
 	return level;
@@ -237,6 +242,53 @@ lower_root(Work *work)
 		work->upkeep->levels++;
 		work->upkeep->freed++;
 	}
+	HvStoreUnlockStructure(work->upkeep->index);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(work->page_context);
+}
+
+/* Converts what nobody looks after otherwise, and ends a change of the mean. */
+static void
+finish_conversion(Work *work)
+{
+	MemoryContext old;
+	ListCell   *cell;
+	HvMetaData	meta;
+
+	HvMetaRead(work->upkeep->index, &meta);
+	if ((meta.flags & HV_META_CONVERTING) == 0)
+		return;
+	old = MemoryContextSwitchTo(work->page_context);
+	foreach(cell, work->census.centroid_pages)
+	{
+		HV_VACUUM_DELAY_POINT();
+		HvStoreLockStructure(work->upkeep->index);
+		HvConvertCentroids(HvIndexOpen(work->upkeep->index), lfirst_oid(cell));
+		HvStoreUnlockStructure(work->upkeep->index);
+		MemoryContextReset(work->page_context);
+	}
+	if (work->upkeep->complete)
+	{
+		HvIndex    *index;
+
+		HvStoreLockStructure(work->upkeep->index);
+		index = HvIndexOpen(work->upkeep->index);
+		HvConvertPage(index, work->heap, HV_ROOT_BLOCK, index->meta.height);
+		work->upkeep->complete = HvConvertFinish(index);
+		HvStoreUnlockStructure(work->upkeep->index);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(work->page_context);
+}
+
+/* Sees whether the mean is still where the data is. */
+static void
+review_mean(Work *work)
+{
+	MemoryContext old = MemoryContextSwitchTo(work->page_context);
+
+	HvStoreLockStructure(work->upkeep->index);
+	HvMeanReview(HvIndexOpen(work->upkeep->index), work->heap, &work->upkeep->rows_read);
 	HvStoreUnlockStructure(work->upkeep->index);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(work->page_context);
@@ -284,12 +336,15 @@ HvUpkeepRun(HvUpkeep *upkeep)
 		work.upkeep = upkeep;
 		work.page_context = AllocSetContextCreate(context, "hvtree upkeep of a page",
 												  ALLOCSET_DEFAULT_SIZES);
-		HvCensusTake(&work.census, index, upkeep->strategy, upkeep->every_leaf);
+		work.heap = HvHeapBeginAll(upkeep->heap, upkeep->index, context);
+		review_mean(&work);
+		HvCensusTake(&work.census, HvIndexOpen(upkeep->index), upkeep->strategy,
+					 upkeep->every_leaf);
 		HV_DEBUG_POINT("vacuum-census");
 		prune(&work);
-		work.heap = HvHeapBeginAll(upkeep->heap, upkeep->index, context);
 		tend_leaves(&work);
 		tend_structure(&work);
+		finish_conversion(&work);
 		HvHeapEnd(work.heap);
 
 		HvStoreLockStructure(upkeep->index);
