@@ -11,7 +11,8 @@
  *
  *	  A page may change between reading its parent and reading it.  It may have
  *	  been split: then its structure counter is above ours, and its link names
- *	  the other half, which is opened too.  It may have been given back and
+ *	  the other half, which is opened too, unless it was opened already: where
+ *	  much moves, links lead from page to page and back.  It may have been given back and
  *	  used for something else: then its kind or level is wrong and it is passed
  *	  over.  Rows that are missed that way are found by a scan's last
  *	  resort, the sweep (hvscan.c).
@@ -69,6 +70,8 @@ HvDescentBegin(HvDescent *descent, const HvQuery *query, uint64 seq)
 	descent->seq = seq;
 	descent->height = -1;
 	descent->stale = false;
+	bms_free(descent->opened);
+	descent->opened = NULL;
 	for (int level = 0; level <= HV_MAX_LEVEL; level++)
 	{
 		HvLevelNodes *nodes = &descent->levels[level];
@@ -115,11 +118,46 @@ score_children(HvDescent *descent, Page page, int level)
 	descent->tuples[level] += n;
 }
 
+/* Block numbers come from pages, which may be damaged; no int holds the largest. */
+static bool
+was_opened(const HvDescent *descent, BlockNumber block)
+{
+	return block <= INT_MAX && bms_is_member((int) block, descent->opened);
+}
+
+/*
+ * Notes an inner page as opened.  Queries rarely meet a link, and need no such
+ * notes before: then they are made of the nodes that were taken so far.
+ */
+static void
+note_opened(HvDescent *descent, BlockNumber block)
+{
+	MemoryContext old = MemoryContextSwitchTo(descent->context);
+
+	if (descent->opened == NULL)
+	{
+		for (int level = 1; level < descent->height; level++)
+		{
+			const HvLevelNodes *nodes = &descent->levels[level];
+
+			for (int i = 0; i < nodes->taken; i++)
+			{
+				if (nodes->nodes[i].extra <= INT_MAX)
+					descent->opened = bms_add_member(descent->opened,
+													 (int) nodes->nodes[i].extra);
+			}
+		}
+	}
+	if (block <= INT_MAX)
+		descent->opened = bms_add_member(descent->opened, (int) block);
+	MemoryContextSwitchTo(old);
+}
+
 /* Opens an inner node, and what was split off it since the descent began. */
 static void
 open_node(HvDescent *descent, BlockNumber block, int level)
 {
-	while (block != InvalidBlockNumber)
+	while (block != InvalidBlockNumber && !was_opened(descent, block))
 	{
 		BlockNumber next = InvalidBlockNumber;
 		int			handle;
@@ -136,7 +174,9 @@ open_node(HvDescent *descent, BlockNumber block, int level)
 			score_children(descent, page, level);
 		}
 		descent->source->release(descent->source, handle);
-		block = next == block ? InvalidBlockNumber : next;
+		if (next != InvalidBlockNumber || descent->opened)
+			note_opened(descent, block);
+		block = block <= INT_MAX ? next : InvalidBlockNumber;
 	}
 }
 

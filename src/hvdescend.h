@@ -22,6 +22,8 @@
 #ifndef HVDESCEND_H
 #define HVDESCEND_H
 
+#include "nodes/bitmapset.h"
+
 #include "hvcode.h"
 #include "hvpage.h"
 #include "hvpagesource.h"
@@ -71,6 +73,7 @@ typedef struct HvDescent
 	int			beam;			/* fewest nodes opened a level */
 	int			height;			/* level of the root, -1 before it was read */
 	bool		stale;			/* met codes about another mean: begin again */
+	Bitmapset  *opened;			/* inner pages, once links had to be followed */
 	int			pages[HV_MAX_LEVEL + 1];	/* inner pages read, by level */
 	int			tuples[HV_MAX_LEVEL + 1];
 	HvLevelNodes levels[HV_MAX_LEVEL + 1];
