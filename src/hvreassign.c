@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
@@ -35,6 +36,12 @@
 #define DOUBT			0.5f
 
 #define MAX_TUPLES		(BLCKSZ / sizeof(HvLeafEntryData))
+
+/*
+ * A tuple this far from its centroid, in mean squared distances of the page's tuples,
+ * is looked for a better page in the whole tree.
+ */
+#define STRAY			1.5f
 
 /* moves between the new pages and one of their neighbours */
 typedef struct Exchange
@@ -91,24 +98,94 @@ nearest_exchange(const Reassign *work, const float *vector, float own, float nor
 	return best;
 }
 
-/* Sends off what is nearer to a neighbour than to any of the new centroids. */
+/*
+ * The page of a level with the nearest centroid to a vector; its distance is below
+ * "below".  False if there is none.
+ */
+static bool
+nearest_page(HvIndex *index, const float *vector, int level, float below, HvNeighbor *nearest)
+{
+	HvNeighbor	neighbors[NEIGHBORS];
+	float		norm2 = HvKernel->inner_product(vector, vector, index->layout.code_bits);
+	int			n = HvNeighborsFind(index, vector, level, NULL, 0, neighbors, NEIGHBORS);
+	bool		found = false;
+
+	for (int i = 0; i < n; i++)
+	{
+		float		distance = HvNeighborDistance(index, &neighbors[i], vector, norm2);
+
+		if (distance < below)
+		{
+			below = distance;
+			*nearest = neighbors[i];
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* Moves one tuple to a page anywhere in the tree. */
+static void
+send_stray(Reassign *work, const HvRecentered *from, int i, BlockNumber to)
+{
+	BlockNumber blocks[2] = {from->center.block, to};
+	HvMove		move = {HvMembersEntry(from->members, i), 0, 1};
+
+	if (to != from->center.block && HvConvertPage(work->index, work->heap, to, work->level))
+		work->result->moved += HvMoveTuples(work->index, work->level, blocks, 2, &move, 1);
+}
+
+/*
+ * The distances of a page's tuples to its centroid; returns their mean.  Spilled
+ * copies count for nothing.
+ */
+static float
+own_distances(const Reassign *work, const HvRecentered *page, float *distances)
+{
+	int			bits = work->index->layout.code_bits;
+	float		sum = 0;
+	int			n = 0;
+
+	for (int i = 0; i < page->members->count; i++)
+	{
+		const float *vector = page->members->vectors[i];
+
+		if (HvMembersIsSpilled(page->members, i))
+			continue;
+		distances[i] = HvNeighborDistance(work->index, &page->center, vector,
+										  HvKernel->inner_product(vector, vector, bits));
+		sum += distances[i];
+		n++;
+	}
+	return n > 0 ? sum / n : 0;
+}
+
+/* Sends off what is nearer to another page than to any of the new centroids. */
 static void
 find_outgoing(Reassign *work, int page)
 {
 	const HvRecentered *from = &work->pages[page];
 	int			bits = work->index->layout.code_bits;
+	float		distances[MAX_TUPLES];
+	float		mean = own_distances(work, from, distances);
 
 	for (int i = 0; i < from->members->count; i++)
 	{
 		const float *vector = from->members->vectors[i];
-		float		norm2 = HvKernel->inner_product(vector, vector, bits);
+		HvNeighbor	nearest;
 		int			to;
 
 		if (HvMembersIsSpilled(from->members, i))
 			continue;
-		to = nearest_exchange(work, vector,
-							  HvNeighborDistance(work->index, &from->center, vector, norm2),
-							  norm2);
+		CHECK_FOR_INTERRUPTS();
+		if (distances[i] > STRAY * mean &&
+			nearest_page(work->index, vector, work->level, distances[i], &nearest))
+		{
+			send_stray(work, from, i, nearest.block);
+			continue;
+		}
+		to = nearest_exchange(work, vector, distances[i],
+							  HvKernel->inner_product(vector, vector, bits));
 		if (to >= 0)
 			add_move(&work->exchanges[to], HvMembersEntry(from->members, i), page,
 					 work->npages);
@@ -269,4 +346,25 @@ HvReassign(const HvRecentered *pages, int npages, HvHeap *heap, HvReassignment *
 	for (int i = 0; i < work.nexchanges; i++)
 		find_incoming(&work, &work.exchanges[i]);
 	make_moves(&work);
+}
+
+void
+HvReassignEntry(HvIndex *index, HvHeap *heap, const HvNeighbor *child, int level,
+				HvParent *parent)
+{
+	HvInnerEntryData entry = {0};
+	HvMove		move = {&entry, 0, 1};
+	HvNeighbor	nearest;
+	BlockNumber blocks[2];
+
+	if (level + 1 >= index->meta.height ||
+		!nearest_page(index, child->centroid, level + 1, FLT_MAX, &nearest) ||
+		nearest.block == parent->block ||
+		!HvConvertPage(index, heap, nearest.block, level + 1))
+		return;
+	entry.child = child->block;
+	blocks[0] = parent->block;
+	blocks[1] = nearest.block;
+	if (HvMoveTuples(index, level + 1, blocks, 2, &move, 1) > 0)
+		parent->block = nearest.block;
 }

@@ -22,6 +22,7 @@
 
 #include "hvmembers.h"
 #include "hvneighbor.h"
+#include "hvparent.h"
 
 /* a split makes two new centroids */
 #define HV_MAX_RECENTERED	2
@@ -41,11 +42,20 @@ typedef struct HvReassignment
 
 /*
  * Moves what is nearer elsewhere off npages <= HV_MAX_RECENTERED pages of one
- * level, and onto them what is nearer there.  heap may be NULL above the leaves.
+ * level, and onto them what is nearer there.  Elsewhere is the nearest few pages; for
+ * tuples far from their page's centroid, anywhere.  heap may be NULL above the leaves.
  * Several WAL records, the tree being in order after each.  Structure lock held,
  * no page locked; likewise on return.
  */
 extern void HvReassign(const HvRecentered *pages, int npages, HvHeap *heap,
 					   HvReassignment *result);
+
+/*
+ * Moves the entry of a page with a new centroid to the inner page whose centroid is
+ * nearest to it, if that is not the parent and has room: one WAL record, if any.
+ * Fills parent with where it stands afterwards.  Locks as above.
+ */
+extern void HvReassignEntry(HvIndex *index, HvHeap *heap, const HvNeighbor *child, int level,
+							HvParent *parent);
 
 #endif							/* HVREASSIGN_H */

@@ -98,6 +98,7 @@ HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
 	search->query = query;
 	HvPoolInit(&search->pool, context);
 	prepare(search);
+	search->since = search->index->meta.seq;
 	HV_DEBUG_POINT("scan-prepared");
 	INSTR_TIME_SET_CURRENT(search->prepare_time);
 	INSTR_TIME_SUBTRACT(search->prepare_time, start);
@@ -168,7 +169,7 @@ read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
 	if (is_leaf)
 	{
 		n = HvLeafScore(&search->scorer, page, out);
-		if (HvPageGetOpaque(page)->seq > search->descent.seq)
+		if (HvPageGetOpaque(page)->seq > search->since)
 			other_half = HvPageGetOpaque(page)->link;
 	}
 	HvStoreRelease(buffer);
@@ -188,7 +189,7 @@ read_leaf(HvSearch *search, BlockNumber block)
 {
 	while (block != InvalidBlockNumber && !was_read(search, block))
 	{
-		block = read_leaf_page(search, block, search->descent.seq, NULL);
+		block = read_leaf_page(search, block, search->since, NULL);
 		HV_DEBUG_POINT("scan-leaf");
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -221,7 +222,7 @@ sweep(HvSearch *search, uint64 newer_than)
 static void
 finish(HvSearch *search)
 {
-	uint64		done = search->descent.seq;
+	uint64		done = search->since;
 	bool		locked = false;
 
 	for (int sweeps = 0;; sweeps++)

@@ -36,6 +36,8 @@ typedef struct HvSearch
 	HvSizing	sizing;
 	const HvVectorView *query;
 	HvQuery    *prepared;
+	uint64		since;			/* structure counter when the search began: stays when
+								 * the query is prepared again */
 	HvStoreSource source;
 	HvDescent	descent;
 	HvLeafScorer scorer;

@@ -265,7 +265,7 @@ split_root(Split *split)
 
 /* What the two halves are to their neighbours: pages with new centroids. */
 static void
-reassign(Split *split)
+reassign(Split *split, HvParent parent)
 {
 	HvRecentered halves[2];
 	HvReassignment result;
@@ -295,6 +295,13 @@ reassign(Split *split)
 	}
 	deal_tuples(split, (Page) halves[0].members->image.data,
 				(Page) halves[1].members->image.data);
+	for (int i = 0; i < 2; i++)
+	{
+		HvParent	own = parent;
+
+		HvReassignEntry(split->index, split->heap, &halves[i].center, split->members.level,
+						&own);
+	}
 	HvReassign(halves, 2, split->heap, &result);
 }
 
@@ -317,7 +324,7 @@ split_below(Split *split, const HvParent *parent)
 	}
 	HV_DEBUG_POINT("split-divided");
 	HvCentroidUpdate(index, split->refs[0], split->centroids[0]);
-	reassign(split);
+	reassign(split, *parent);
 }
 
 /*

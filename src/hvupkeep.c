@@ -66,7 +66,7 @@ has_drifted(const HvMembers *members, const float *centroid, const float *mean)
 
 /* Gives a page the centroid that it should have, and its tuples the page. */
 static void
-settle_page(Work *work, HvMembers *members, const HvParent *parent, float *mean)
+settle_page(Work *work, HvMembers *members, HvParent *parent, float *mean)
 {
 	HvIndex    *index = members->index;
 	HvRecentered page;
@@ -88,6 +88,7 @@ settle_page(Work *work, HvMembers *members, const HvParent *parent, float *mean)
 	page.center.block = members->block;
 	page.center.centroid = centroid;
 	page.center.norm2 = HvKernel->inner_product(centroid, centroid, index->layout.code_bits);
+	HvReassignEntry(index, work->heap, &page.center, members->level, parent);
 	HvReassign(&page, 1, work->heap, &result);
 	work->upkeep->moved += result.moved;
 	work->upkeep->rows_read += result.rows_read;
