@@ -21,7 +21,8 @@ use Test::More;
 our @EXPORT = qw(
   new_node data_folder have_sets load_set with_metric make_clustered make_truth
   recall check_index uses_index last_scan stats
-  vector_functions exhaustive is_complete backend_of sqlstate_of
+  vector_functions check_functions exhaustive exhaustive_sql is_complete
+  backend_of sqlstate_of log_lines stop_after
 );
 
 # the ordering operator and the operator class of each metric
@@ -38,7 +39,7 @@ sub new_node
 
 	$node->init;
 	$node->append_conf('postgresql.conf',
-		"shared_buffers = 64MB\nmax_wal_size = 4GB\nautovacuum = off\n");
+		"shared_buffers = 64MB\nmax_wal_size = 4GB\nautovacuum = off\njit = off\nlog_statement = none\n");
 	$node->append_conf('postgresql.conf', $conf) if defined $conf;
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION hvindex');
@@ -450,20 +451,59 @@ sub vector_functions
 	return;
 }
 
-# exhaustive(NODE, TABLE, OPERATOR, QUERY, [SETTINGS, WHERE, COLUMN]): reads
-# all rows of TABLE (id, v) in order by an index scan.  QUERY is an SQL
-# expression.  Returns "rows|missing|surplus|out of order": against the rows
-# that a sequential scan gives, every row once is "N|0|0|0".
-sub exhaustive
+# check_functions(NODE): SQL functions for scripts that others run, as pgbench;
+# they raise an error where something is wrong.
+#	check_that(claim, what)			the claim must hold
+#	slow_scan(items, ordering, seconds)	reads a table (id, ...) by "ORDER BY
+#									ordering", with a pause behind the fifth row:
+#									it must give the rows that are there, once.
+#									For a transaction with one snapshot.
+sub check_functions
 {
-	my ($node, $table, $operator, $query, $settings, $where, $column) = @_;
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', q{
+		CREATE FUNCTION check_that(claim boolean, what text) RETURNS void LANGUAGE plpgsql AS
+		$$ BEGIN IF claim IS NOT TRUE THEN RAISE EXCEPTION 'not so: %', what; END IF; END $$;
+
+		CREATE FUNCTION slow_scan(items regclass, ordering text, seconds float8) RETURNS void LANGUAGE plpgsql AS $$
+		DECLARE
+			c refcursor;
+			here bigint;
+			n bigint := 0;
+			total bigint := 0;
+			wanted_n bigint;
+			wanted_total bigint;
+		BEGIN
+			OPEN c FOR EXECUTE format('SELECT id FROM %s ORDER BY %s', items, ordering);
+			LOOP
+				FETCH c INTO here;
+				EXIT WHEN NOT FOUND;
+				n := n + 1;
+				total := total + here;
+				IF n = 5 THEN
+					PERFORM pg_sleep(seconds);
+				END IF;
+			END LOOP;
+			CLOSE c;
+			EXECUTE format('SELECT count(*), coalesce(sum(id), 0) FROM %s', items) INTO wanted_n, wanted_total;
+			PERFORM check_that(n = wanted_n AND total = wanted_total,
+				format('a slow scan by %s gives %s rows of sum %s, the table %s of sum %s',
+					   ordering, n, total, wanted_n, wanted_total));
+		END $$});
+	return;
+}
+
+# exhaustive_sql(TABLE, OPERATOR, QUERY, [WHERE, COLUMN]): the query behind
+# exhaustive(), for a session or a snapshot of the caller's own.  It needs
+# enable_seqscan and enable_sort off.
+sub exhaustive_sql
+{
+	my ($table, $operator, $query, $where, $column) = @_;
 
 	$where //= 'true';
 	$column //= 'v';
-	$settings //= '';
-	return $node->safe_psql('postgres', qq{
-		SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off;
-		$settings
+	return qq{
 		WITH found AS MATERIALIZED (
 			SELECT id, $column $operator $query AS d FROM $table WHERE $where
 			ORDER BY $column $operator $query),
@@ -472,7 +512,21 @@ sub exhaustive
 		SELECT (SELECT count(*) FROM found),
 			   (SELECT count(*) FROM (SELECT id FROM there EXCEPT ALL SELECT id FROM found) m),
 			   (SELECT count(*) FROM (SELECT id FROM found EXCEPT ALL SELECT id FROM there) s),
-			   (SELECT count(*) FROM ordered WHERE wrong)});
+			   (SELECT count(*) FROM ordered WHERE wrong)};
+}
+
+# exhaustive(NODE, TABLE, OPERATOR, QUERY, [SETTINGS, WHERE, COLUMN]): reads
+# all rows of TABLE (id, v) in order by an index scan.  QUERY is an SQL
+# expression.  Returns "rows|missing|surplus|out of order": against the rows
+# that a sequential scan gives, every row once is "N|0|0|0".
+sub exhaustive
+{
+	my ($node, $table, $operator, $query, $settings, $where, $column) = @_;
+
+	$settings //= '';
+	return $node->safe_psql('postgres',
+		"SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; $settings;"
+		  . exhaustive_sql($table, $operator, $query, $where, $column));
 }
 
 # is_complete(NODE, INDEX, TABLE, QUERY, NAME): two tests, that the index of an
@@ -508,6 +562,30 @@ sub sqlstate_of
 	return ('crash', $err)
 	  if $rc == 2 || $err =~ /server closed the connection|terminating connection/;
 	return $err =~ /ERROR:\s+([0-9A-Z]{5}):/ ? ($1, $err) : ('unknown', $err);
+}
+
+# stop_after(NODE, SECONDS): kills the server if it is still at work then, so
+# that an endless loop in it fails a test instead of holding it up.  0 seconds:
+# not any more.
+sub stop_after
+{
+	my ($node, $seconds) = @_;
+
+	$SIG{ALRM} = sub {
+		diag($node->name . " still works after $seconds s: stopped");
+		$node->stop('immediate', fail_ok => 1);
+	};
+	alarm($seconds);
+	return;
+}
+
+# log_lines(NODE, PATTERN): the lines of a server's log that match, as one
+# string: '' where all is well
+sub log_lines
+{
+	my ($node, $pattern) = @_;
+
+	return join "\n", grep { $_ =~ $pattern } split /\n/, slurp_file($node->logfile);
 }
 
 1;

@@ -29,12 +29,14 @@ max_wal_size = 1GB
 wal_keep_size = 2GB
 wal_consistency_checking = 'generic'
 hot_standby_feedback = on
+wal_receiver_status_interval = 1
 max_standby_streaming_delay = -1
 max_standby_archive_delay = -1
 });
 $primary->start;
 $primary->safe_psql('postgres', 'CREATE EXTENSION hvindex');
 vector_functions($primary);
+check_functions($primary);
 $primary->safe_psql('postgres', q{
 	SELECT setseed(0.41);
 	CREATE TABLE items (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v real[]);
@@ -43,9 +45,7 @@ $primary->safe_psql('postgres', q{
 	CREATE TABLE queries AS SELECT i AS id, clustered_vector(6, 40) AS q FROM generate_series(1, 60) i;
 	CREATE UNLOGGED TABLE unlogged (id int, v real[]);
 	CREATE INDEX unlogged_v ON unlogged USING hvtree (v) WITH (leaf_size = 8, branching = 8);
-	INSERT INTO unlogged SELECT i, random_vector(6) FROM generate_series(1, 300) i;
-	CREATE FUNCTION check_that(claim boolean, what text) RETURNS void LANGUAGE plpgsql AS
-	$$ BEGIN IF claim IS NOT TRUE THEN RAISE EXCEPTION 'not so: %', what; END IF; END $$});
+	INSERT INTO unlogged SELECT i, random_vector(6) FROM generate_series(1, 300) i});
 
 # A standby of another node, connected.
 sub new_standby
@@ -155,24 +155,35 @@ my %reads = (
 	'nearest@10' => q{
 		SELECT check_that(count(*) = count(DISTINCT id), 'each row once')
 		FROM (SELECT id FROM items ORDER BY v <-> (SELECT q FROM queries OFFSET floor(random() * 60) LIMIT 1) LIMIT 20) s;},
-	'cursor@1' => qq{
+	'slow@2' => qq{
 		BEGIN ISOLATION LEVEL REPEATABLE READ;
-		DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <=> $point;
-		FETCH 5 FROM c;
-		\\sleep 40 ms
-		MOVE FORWARD ALL FROM c;
+		SELECT slow_scan('items', \$\$v <-> $point\$\$, 0.05);
+		SELECT slow_scan('items', \$\$v <=> $point\$\$, 0.05);
 		COMMIT;});
 
+# First the primary keeps what queries of the standby may see; then it does not,
+# and replay waits for the queries.
 my $start = $primary->lsn('insert');
 foreach my $round (1 .. 2)
 {
+	if ($round == 2)
+	{
+		$standby->append_conf('postgresql.conf', 'hot_standby_feedback = off');
+		$standby->reload;
+		$primary->poll_query_until('postgres', 'SELECT backend_xmin IS NULL FROM pg_stat_replication');
+	}
+	stop_after($standby, $seconds + 60);
 	my $reader = bench($standby, 3, $seconds + 1, %reads);
 	my $writer = bench($primary, 3, $seconds, %writes);
 
 	bench_ends_well($writer, "round $round: writes on the primary");
 	bench_ends_well($reader, "round $round: queries on the standby, which replays");
+	stop_after($standby, 0);
 	agrees("round $round", $primary, $standby);
 }
+$primary->safe_psql('postgres', 'VACUUM items');
+is(stats($primary, 'items_l2')->{dead_tuples}, '0', 'VACUUM is free to remove what is dead');
+agrees('VACUUM with nobody about', $primary, $standby);
 diag($primary->safe_psql('postgres', 'SELECT count(*) || \' rows of \' || max(id) FROM items')
 	  . ', height ' . stats($primary, 'items_l2')->{height} . ', WAL '
 	  . $primary->safe_psql('postgres', "SELECT pg_size_pretty(pg_wal_lsn_diff('" . $primary->lsn('insert') . "', '$start'))"));
@@ -207,6 +218,7 @@ $primary->safe_psql('postgres', q{
 	VACUUM items;
 	SELECT pg_switch_wal()});
 my $end = $primary->lsn('insert');
+is(stats($primary, 'items_l2')->{dead_tuples}, '0', 'VACUUM had its part in it');
 
 # the changes of structure: WAL records of several pages, and where each ends
 my ($dump) = run_command([ 'pg_waldump', '-p', $primary->data_dir . '/pg_wal', '-s', $start, '-e', $end, '-r', 'Generic' ]);

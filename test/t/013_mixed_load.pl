@@ -22,6 +22,7 @@ my $node = new_node('mixed', "max_connections = 30\ndeadlock_timeout = 200ms\n")
 my $point = q{'{1,0,1,0,1,0}'};
 
 vector_functions($node);
+check_functions($node);
 sub sql
 {
 	my ($query) = @_;
@@ -36,12 +37,14 @@ sql(q{
 	CREATE INDEX items_cosine ON items USING hvtree (v real_cosine_ops) WITH (leaf_size = 8, branching = 8, spill = on);
 	CREATE INDEX items_ip ON items USING hvtree (v real_ip_ops) WITH (leaf_size = 12, branching = 8, spill = off);
 	CREATE INDEX items_note ON items (note);
+	-- vectors out of line: those of dead rows go at any moment
+	CREATE TABLE wide (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v real[]);
+	ALTER TABLE wide ALTER v SET STORAGE EXTERNAL;
+	CREATE INDEX wide_l2 ON wide USING hvtree (v) WITH (leaf_size = 8, branching = 8);
 
 	-- centres that drift: every second a new one comes and an old one goes
 	CREATE FUNCTION next_vector() RETURNS real[] LANGUAGE sql VOLATILE AS
 	'SELECT vector_near(6, (extract(epoch FROM clock_timestamp())::int + floor(random() * 12)::int) % 100)';
-	CREATE FUNCTION check_that(claim boolean, what text) RETURNS void LANGUAGE plpgsql AS
-	$$ BEGIN IF claim IS NOT TRUE THEN RAISE EXCEPTION 'not so: %', what; END IF; END $$;
 	INSERT INTO items (v) SELECT next_vector() FROM generate_series(1, 200);
 	ANALYZE items});
 
@@ -62,6 +65,18 @@ my %script = (
 	'delete_most' => q{
 		DELETE FROM items
 		WHERE id IN (SELECT id FROM items WHERE id < (SELECT max(id) FROM items) - 300 FOR UPDATE SKIP LOCKED);},
+	'wide' => q{
+		INSERT INTO wide (v) SELECT vector_near(600, i) FROM generate_series(1, 3) i;
+		UPDATE wide SET v = vector_near(600, 4)
+		WHERE id IN (SELECT id FROM wide ORDER BY id DESC OFFSET floor(random() * 100) LIMIT 2 FOR UPDATE SKIP LOCKED);
+		BEGIN;
+		INSERT INTO wide (v) SELECT vector_near(600, i) FROM generate_series(2, 5) i;
+		ROLLBACK;
+		DELETE FROM wide WHERE id IN (SELECT id FROM wide ORDER BY id LIMIT 3 FOR UPDATE SKIP LOCKED);},
+	'wide_scan' => q{
+		SELECT check_that(count(*) = count(DISTINCT id), 'each wide row once')
+		FROM (SELECT id FROM wide ORDER BY v <-> vector_near(600, 3) LIMIT 30) s;},
+	'wide_vacuum' => q{VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) wide;},
 	'rollback' => q{
 		BEGIN;
 		INSERT INTO items (v) SELECT next_vector() FROM generate_series(1, 30);
@@ -71,24 +86,20 @@ my %script = (
 		FROM (SELECT id FROM items ORDER BY v <-> next_vector() LIMIT 30) s;},
 	'scan_slow' => q{
 		BEGIN ISOLATION LEVEL REPEATABLE READ;
-		DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> '{1,0,0,1,0,0}';
-		FETCH 5 FROM c;
-		\sleep 30 ms
-		FETCH 40 FROM c;
-		\sleep 30 ms
-		MOVE FORWARD ALL FROM c;
+		SELECT slow_scan('items', $$v <-> '{1,0,0,1,0,0}'$$, 0.4 * random());
+		SELECT slow_scan('items', $$v <=> '{1,0,0,1,0,0}'$$, 0.4 * random());
 		COMMIT;},
 	'vacuum' => q{VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) items;},
 	'check' => q{
-		SELECT hvtree_check('items_l2'), hvtree_check('items_cosine'), hvtree_check('items_ip');
+		SELECT hvtree_check('items_l2'), hvtree_check('items_cosine'), hvtree_check('items_ip'), hvtree_check('wide_l2');
 		\sleep 150 ms},
 );
 my %weight = (insert => 30, insert_equal => 4, update => 14, update_note => 8, delete_region => 4,
-	delete_most => 1, rollback => 2, scan => 14, scan_slow => 2, vacuum => 3, check => 1);
+	delete_most => 1, rollback => 2, scan => 14, scan_slow => 2, vacuum => 3, check => 1, wide => 10, wide_scan => 3, wide_vacuum => 3);
 if (sql(q{SELECT count(*) FROM pg_proc WHERE proname = 'hvtree_maintain'}) > 0)
 {
 	$script{maintain} = join "\n", '\set budget random(1, 60)',
-	  map { "SELECT hvtree_maintain('items_$_', :budget);" } ('l2', 'cosine', 'ip');
+	  map { "SELECT hvtree_maintain('$_', :budget);" } ('items_l2', 'items_cosine', 'items_ip', 'wide_l2');
 	$weight{maintain} = 4;
 }
 else
@@ -110,11 +121,14 @@ append_to_file($witness, q{
 	} (["v <-> '{1,0,0,1,0,0}'", 'by distance:'], ["v <=> '{1,0,0,1,0,0}'", 'by cosine:'],
 		["v <#> (SELECT next_vector())", 'by inner product:']))
 	. q{
+	SELECT check_that((SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM wide ORDER BY v <-> vector_near(600, 3)) s)
+					  IS NOT DISTINCT FROM (SELECT array_agg(id ORDER BY id) FROM wide), 'every wide row once');
 	COMMIT;});
 my ($out, $err) = ('', '');
 my @command = ('pgbench', '-n', '-h', $node->host, '-p', $node->port, '-T', $seconds, '-c', 1, '-f', $witness, 'postgres');
 my $forced = '-c enable_seqscan=off -c enable_sort=off -c enable_bitmapscan=off';
 my $run;
+stop_after($node, $seconds + 60);
 {
 	local $ENV{PGOPTIONS} = $forced;
 	$run = IPC::Run::start(\@command, '<', \undef, '>', \$out, '2>', \$err);
@@ -123,7 +137,9 @@ my $run;
 		0, [qr/actually processed/], [qr/^(?!.*(?:not so|ERROR|aborted))/s],
 		"$seconds s of everything at once: no error, no wrong answer", \%files);
 }
-ok($run->finish, 'the witness has seen every row once in each snapshot') || diag($err);
+my $witnessed = $run->finish;
+stop_after($node, 0);
+ok($witnessed, 'the witness has seen every row once in each snapshot') || diag($err);
 my ($looks) = $out =~ /actually processed: (\d+)/;
 cmp_ok($looks // 0, '>=', $seconds / 2, 'the witness has looked ' . ($looks // 0) . ' times');
 
@@ -133,6 +149,7 @@ is(log_lines($node, qr/deadlock detected/), '', 'no deadlock');
 # --- what is left ----------------------------------------------------------------
 
 my %operator = (items_l2 => '<->', items_cosine => '<=>', items_ip => '<#>');
+my $wide_point = 'array_fill(0.5::real, ARRAY[600])';
 
 sub all_complete
 {
@@ -145,6 +162,7 @@ sub all_complete
 		is(exhaustive($node, 'items', $operator{$index}, $point),
 			"$rows|0|0|0", "$name: $index gives every row once, in order");
 	}
+	is_complete($node, 'wide_l2', 'wide', $wide_point, "$name, out of line");
 	return;
 }
 
@@ -162,6 +180,7 @@ is( sql(q{
 	'0', 'after it: the ten nearest are those of a sequential scan');
 
 sql('VACUUM items');
+sql('VACUUM wide');
 is(join(' ', map { my $s = stats($node, $_); "$s->{dead_tuples} $s->{rows}" } sort keys %operator),
 	join(' ', (sql(q{SELECT '0 ' || count(*) FROM items})) x 3), 'VACUUM leaves no dead tuple and counts right');
 all_complete('after VACUUM');
