@@ -17,7 +17,8 @@
  *	  I5  Every inner entry names a slot of a centroid page, one that is used,
  *		  by no other entry, and holds finite factors.  No inner page is empty.
  *	  I6  No page is stamped with a structure counter above the metapage's; a
- *		  link names a block of the index or none.
+ *		  link names a block of the index or none, that of a centroid page
+ *		  a lower block.
  *	  I7  Every tree page carries the encoding of the metapage, or the one before
  *		  while the metapage says that the mean is being changed.
  *	  I8  A row stands in at most one leaf tuple without HV_ENTRY_SPILLED and
@@ -59,6 +60,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "hvaccess.h"
 #include "hvcompat.h"
 #include "hvinspect.h"
 #include "hvleaf.h"
@@ -252,6 +254,11 @@ check_tree_page(Check *check, BlockNumber block, Page page)
 static void
 check_centroid_page(Check *check, BlockNumber block, Page page)
 {
+	BlockNumber link = HvPageGetOpaque(page)->link;
+
+	/* inserts follow the links until there is none */
+	if (link != InvalidBlockNumber && link >= block)
+		violated(check, 6, block, "the link to block %u does not lead downwards", link);
 	if (check->meta.dim == 0)
 		return;
 	for (int slot = 0; slot < check->layout.slots_per_page; slot++)
@@ -552,12 +559,12 @@ hvtree_check(PG_FUNCTION_ARGS)
 	Relation	heap;
 	bool		lock = !RecoveryInProgress();
 
-	HvInspectOpen(PG_GETARG_OID(0), &heap, &check->index);
+	HvAccessRead(PG_GETARG_OID(0), &heap, &check->index);
 	if (lock)
 		HvStoreLockStructure(check->index);
 	check_index(check);
 	if (lock)
 		HvStoreUnlockStructure(check->index);
-	HvInspectClose(heap, check->index);
+	HvAccessClose(heap, check->index, AccessShareLock);
 	PG_RETURN_INT64((int64) check->blocks);
 }

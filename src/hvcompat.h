@@ -26,12 +26,16 @@
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "access/toast_internals.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "commands/vacuum.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/tuplesort.h"
@@ -149,6 +153,25 @@ HvCompatRandom(void)
 	return pg_prng_uint64(&pg_global_prng_state);
 #else
 	return ((uint64) random() << 42) ^ ((uint64) random() << 21) ^ (uint64) random();
+#endif
+}
+
+/*
+ * HvCompatMayMaintain: may the current user VACUUM a table?  17 has a right for it,
+ * MAINTAIN, which the owner has from the start.
+ */
+static inline bool
+HvCompatMayMaintain(Oid table)
+{
+#if PG_VERSION_NUM >= 170000
+	return pg_class_aclcheck(table, GetUserId(), ACL_MAINTAIN) == ACLCHECK_OK ||
+		object_ownercheck(DatabaseRelationId, MyDatabaseId, GetUserId());
+#elif PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, table, GetUserId()) ||
+		object_ownercheck(DatabaseRelationId, MyDatabaseId, GetUserId());
+#else
+	return pg_class_ownercheck(table, GetUserId()) ||
+		pg_database_ownercheck(MyDatabaseId, GetUserId());
 #endif
 }
 

@@ -166,36 +166,25 @@ look_at(HvIndex *index, BlockNumber block, BufferAccessStrategy strategy, int *l
 	return kind;
 }
 
-bool
-HvConvertFinish(HvIndex *index)
+/* No page is left about the mean before: one action. */
+static void
+end_change(HvIndex *index)
 {
-	BufferAccessStrategy strategy = HvStoreBulkStrategy();
-	BlockNumber nblocks = HvStoreBlocks(index->relation);
 	HvAction	action;
 	HvMetaData *meta;
-	bool		old = false;
-	int			level;
 
-	for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks && !old; block++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		(void) look_at(index, block, strategy, &level, &old);
-	}
-	pfree(strategy);
-	if (old)
-		return false;
 	HV_DEBUG_POINT("convert-finish");
 	HvActionBegin(&action, index->relation);
 	meta = HvActionOpenMeta(&action);
 	meta->flags &= ~HV_META_CONVERTING;
 	meta->old_mean_block = InvalidBlockNumber;
 	HvActionCommit(&action);
-	return true;
 }
 
 void
 HvConvertAll(HvIndex *index, HvHeap *heap)
 {
+	BufferAccessStrategy strategy = HvStoreBulkStrategy();
 	BlockNumber nblocks = HvStoreBlocks(index->relation);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree page conversion",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -205,8 +194,9 @@ HvConvertAll(HvIndex *index, HvHeap *heap)
 		MemoryContext before = MemoryContextSwitchTo(context);
 		int			level;
 		bool		old;
-		HvPageKind	kind = look_at(index, block, NULL, &level, &old);
+		HvPageKind	kind = look_at(index, block, strategy, &level, &old);
 
+		CHECK_FOR_INTERRUPTS();
 		if (old && kind == HV_PAGE_CENTROID)
 			HvConvertCentroids(index, block);
 		else if (old)
@@ -215,5 +205,6 @@ HvConvertAll(HvIndex *index, HvHeap *heap)
 		MemoryContextReset(context);
 	}
 	MemoryContextDelete(context);
-	(void) HvConvertFinish(index);
+	pfree(strategy);
+	end_change(index);
 }

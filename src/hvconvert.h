@@ -42,12 +42,10 @@ extern void HvConvertLeaf(Relation relation, Relation heap, BlockNumber leaf);
 extern void HvConvertCentroids(HvIndex *index, BlockNumber block);
 
 /*
- * Looks at all pages; where none is left about the mean before, ends the change:
- * one WAL record.  Returns whether it did.  Structure lock held.
+ * Converts all that is left and ends the change of the mean: one WAL record more.
+ * For small trees, and for the few pages that upkeep has no reason to visit.
+ * Structure lock held, no page locked; likewise on return.
  */
-extern bool HvConvertFinish(HvIndex *index);
-
-/* Converts everything at once: for small trees.  Structure lock held. */
 extern void HvConvertAll(HvIndex *index, HvHeap *heap);
 
 #endif							/* HVCONVERT_H */

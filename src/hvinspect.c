@@ -17,29 +17,22 @@
  */
 #include "postgres.h"
 
-#include "access/amapi.h"
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "access/visibilitymap.h"
-#include "access/xlog.h"
-#include "catalog/index.h"
-#include "catalog/pg_authid.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "hvaccess.h"
 #include "hvcompat.h"
+#include "hvdrift.h"
 #include "hvheap.h"
 #include "hvinspect.h"
 #include "hvleaf.h"
@@ -68,81 +61,8 @@ typedef struct Survey
 	int64		dead;
 	int64		centroid_pages;
 	int64		free_pages;
+	HvDrift		drift;
 } Survey;
-
-/* Opening ----------------------------------------------------------------- */
-
-/* Errors unless oid is an index of one table, not of a partitioned one. */
-static void
-check_kind(Oid oid)
-{
-	char		kind = get_rel_relkind(oid);
-
-	if (kind == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("relation with OID %u does not exist", oid)));
-	if (kind == RELKIND_PARTITIONED_INDEX)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("index \"%s\" is partitioned", get_rel_name(oid)),
-				 errhint("Look into the indexes of its partitions, one by one.")));
-	if (kind != RELKIND_INDEX)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", get_rel_name(oid))));
-}
-
-/* Errors unless the index is of our kind and can be read here and now. */
-static void
-check_index(Relation index)
-{
-	const char *name = RelationGetRelationName(index);
-
-	if (index->rd_indam->amgettuple != hvgettuple)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("index \"%s\" is not an hvtree index", name)));
-	if (RELATION_IS_OTHER_TEMP(index))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot look into temporary indexes of other sessions")));
-	if (!index->rd_index->indisvalid)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index \"%s\" is not valid", name),
-				 errhint("Its build has not finished, or failed; REINDEX it in that case.")));
-	if (index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("unlogged index \"%s\" cannot be read during recovery", name)));
-}
-
-/* The table is locked before its index, as everywhere. */
-void
-HvInspectOpen(Oid oid, Relation *heap, Relation *index)
-{
-	Oid			table;
-	AclResult	access;
-
-	check_kind(oid);
-	table = IndexGetRelation(oid, false);
-	access = pg_class_aclcheck(table, GetUserId(), ACL_SELECT);
-	if (access != ACLCHECK_OK &&
-		!has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
-		aclcheck_error(access, OBJECT_TABLE, get_rel_name(table));
-
-	*heap = table_open(table, AccessShareLock);
-	*index = index_open(oid, AccessShareLock);
-	check_index(*index);
-}
-
-void
-HvInspectClose(Relation heap, Relation index)
-{
-	index_close(index, AccessShareLock);
-	table_close(heap, AccessShareLock);
-}
 
 /* Rows in order ----------------------------------------------------------- */
 
@@ -188,7 +108,7 @@ HvRowSortEnd(HvRowSort *rows)
 
 /* Counts a tree page; the rows of a leaf come back in rows, as HvRowPack | flags << 48. */
 static int
-count_tree_page(Survey *survey, Page page, uint64 *rows)
+count_tree_page(Survey *survey, Page page, BlockNumber block, uint64 *rows)
 {
 	int			level = HvPageGetOpaque(page)->level;
 	int			n = HvPageCount(page);
@@ -201,6 +121,7 @@ count_tree_page(Survey *survey, Page page, uint64 *rows)
 	survey->level_tuples[level] += n;
 	if (level > 0)
 		return 0;
+	HvDriftAddLeaf(&survey->drift, page, &survey->layout, block);
 	for (int i = 0; i < n; i++)
 	{
 		const HvLeafEntryData *entry = HvPageLeafEntry(page, &survey->layout, i);
@@ -230,7 +151,7 @@ survey_page(Survey *survey, BlockNumber block, BufferAccessStrategy strategy)
 	{
 		case HV_PAGE_LEAF:
 		case HV_PAGE_INNER:
-			n = count_tree_page(survey, page, rows);
+			n = count_tree_page(survey, page, block, rows);
 			break;
 		case HV_PAGE_CENTROID:
 			survey->centroid_pages++;
@@ -405,6 +326,24 @@ add_level_fill(ResultRow *result, const Survey *survey, int n)
 													  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
 }
 
+/* What tells whether the tree wants care; a single leaf never does. */
+static void
+add_drift(ResultRow *result, const Survey *survey, int levels)
+{
+	const HvDrift *drift = &survey->drift;
+
+	add_int8_array(result, drift->fill, HV_FILL_CLASSES);
+	add_ratio(result, drift->misplaced, drift->sampled);
+	add_ratio(result, drift->churn, levels > 1 ? survey->level_tuples[0] : 0);
+	if (levels > 1 && survey->level_tuples[0] > 0)
+		add_value(result, Float8GetDatum(HvDriftCostRatio(drift, &survey->meta, levels,
+														  survey->level_pages,
+														  survey->level_tuples,
+														  survey->dead)));
+	else
+		add_null(result);
+}
+
 Datum
 hvtree_stats(PG_FUNCTION_ARGS)
 {
@@ -416,12 +355,14 @@ hvtree_stats(PG_FUNCTION_ARGS)
 	int			levels;
 
 	begin_result(fcinfo, &result);
-	HvInspectOpen(PG_GETARG_OID(0), &survey->heap, &survey->index);
+	HvAccessRead(PG_GETARG_OID(0), &survey->heap, &survey->index);
 	HvRowSortBegin(&survey->leaf_rows);
+	HvDriftInit(&survey->drift);
 	survey_index(survey);
 	count_dead(survey);
 	HvRowSortEnd(&survey->leaf_rows);
-	HvInspectClose(survey->heap, survey->index);
+	HvDriftSample(&survey->drift, survey->heap, survey->index);
+	HvAccessClose(survey->heap, survey->index, AccessShareLock);
 
 	tuples = survey->level_tuples[0];
 	rows = tuples - survey->spilled;
@@ -446,6 +387,7 @@ hvtree_stats(PG_FUNCTION_ARGS)
 	add_value(&result, Int64GetDatum(survey->free_pages));
 	add_value(&result, Int64GetDatum((int64) bytes));
 	add_ratio(&result, bytes, rows);
+	add_drift(&result, survey, levels);
 	PG_RETURN_DATUM(end_result(&result));
 }
 

@@ -16,16 +16,7 @@
 #include "postgres.h"
 
 #include "storage/itemptr.h"
-#include "utils/relcache.h"
 #include "utils/tuplesort.h"
-
-/*
- * Opens an index with its table under AccessShareLock.  Errors where it is no
- * hvtree index, or one that cannot be read now, or where the current user may
- * neither SELECT from the table nor read all statistics.
- */
-extern void HvInspectOpen(Oid oid, Relation *heap, Relation *index);
-extern void HvInspectClose(Relation heap, Relation index);
 
 /*
  * Leaf tuples in the order of their rows, kept within maintenance_work_mem:

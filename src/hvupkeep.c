@@ -270,12 +270,9 @@ finish_conversion(Work *work)
 	}
 	if (work->upkeep->complete)
 	{
-		HvIndex    *index;
-
+		/* the root, and leaves that are empty but the last of their parents */
 		HvStoreLockStructure(work->upkeep->index);
-		index = HvIndexOpen(work->upkeep->index);
-		HvConvertPage(index, work->heap, HV_ROOT_BLOCK, index->meta.height);
-		work->upkeep->complete = HvConvertFinish(index);
+		HvConvertAll(HvIndexOpen(work->upkeep->index), work->heap);
 		HvStoreUnlockStructure(work->upkeep->index);
 	}
 	MemoryContextSwitchTo(old);
