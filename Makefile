@@ -16,6 +16,7 @@
 EXTENSION = hvindex
 MODULE_big = hvindex
 OBJS = \
+	src/hvaccess.o \
 	src/hvbuild.o \
 	src/hvcensus.o \
 	src/hvcentroid.o \
@@ -28,6 +29,7 @@ OBJS = \
 	src/hvdemand.o \
 	src/hvdescend.o \
 	src/hvdistance.o \
+	src/hvdrift.o \
 	src/hvgroup.o \
 	src/hvhandler.o \
 	src/hvheap.o \
@@ -41,6 +43,7 @@ OBJS = \
 	src/hvkernel_scalar.o \
 	src/hvkmeans.o \
 	src/hvleaf.o \
+	src/hvmaintain.o \
 	src/hvmean.o \
 	src/hvmembers.o \
 	src/hvmerge.o \

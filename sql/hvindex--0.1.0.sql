@@ -174,13 +174,36 @@ CREATE FUNCTION hvtree_stats(
 	OUT centroid_pages pg_catalog.int8,
 	OUT free_pages pg_catalog.int8,
 	OUT index_bytes pg_catalog.int8,
-	OUT bytes_per_row pg_catalog.float8)
+	OUT bytes_per_row pg_catalog.float8,
+	OUT leaf_fill_histogram pg_catalog.int8[],
+	OUT misplaced pg_catalog.float8,
+	OUT centroid_age pg_catalog.float8,
+	OUT query_cost_ratio pg_catalog.float8)
 RETURNS pg_catalog.record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hvtree_stats(pg_catalog.regclass)
-IS 'shape and sizes of an hvtree index, read from its pages';
+IS 'shape, sizes and state of an hvtree index, read from its pages and a sample of its rows';
+
+-- it writes, as VACUUM does: not for parallel plans
+CREATE FUNCTION hvtree_maintain(
+	index pg_catalog.regclass,
+	budget pg_catalog.int8 DEFAULT -1,
+	OUT pages_visited pg_catalog.int8,
+	OUT rows_read pg_catalog.int8,
+	OUT rows_moved pg_catalog.int8,
+	OUT centroids_moved pg_catalog.int8,
+	OUT pages_merged pg_catalog.int8,
+	OUT pages_freed pg_catalog.int8,
+	OUT levels_removed pg_catalog.int4,
+	OUT complete pg_catalog.bool)
+RETURNS pg_catalog.record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE;
+
+COMMENT ON FUNCTION hvtree_maintain(pg_catalog.regclass, pg_catalog.int8)
+IS 'looks after every leaf of an hvtree index, from where the last run ended, reading about so many rows';
 
 CREATE FUNCTION hvtree_check(index pg_catalog.regclass)
 RETURNS pg_catalog.int8

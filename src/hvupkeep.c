@@ -176,18 +176,22 @@ tend_leaves(Work *work)
 {
 	HvUpkeep   *upkeep = work->upkeep;
 	const List *due = work->census.due_leaves;
-	int			n = list_length(due);
+	int			all = list_length(due);
 	int			first = first_from(due, work->census.index->meta.upkeep_block);
+	/* a round over every leaf ends at the last one, so that it can be complete */
+	int			n = upkeep->every_leaf ? all - first : all;
+	/* the few rows that were read for the mean do not count */
+	int64		limit = upkeep->budget + upkeep->rows_read;
 	int			done;
 
 	for (done = 0; done < n; done++)
 	{
-		if (upkeep->budget >= 0 && upkeep->rows_read >= upkeep->budget)
+		if (upkeep->budget >= 0 && upkeep->rows_read >= limit)
 			break;
-		visit_page(work, list_nth_oid(due, (first + done) % n), 0);
+		visit_page(work, list_nth_oid(due, (first + done) % all), 0);
 	}
 	upkeep->complete = done == n;
-	set_place(work, done == n ? 0 : list_nth_oid(due, (first + done) % n));
+	set_place(work, done == n ? 0 : list_nth_oid(due, (first + done) % all));
 }
 
 /* Inner pages ------------------------------------------------------------------- */
