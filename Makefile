@@ -64,6 +64,7 @@ OBJS = \
 	src/hvscan.o \
 	src/hvsearch.o \
 	src/hvselect.o \
+	src/hvsettle.o \
 	src/hvsizing.o \
 	src/hvspace.o \
 	src/hvspill.o \

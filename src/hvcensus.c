@@ -28,12 +28,6 @@
 #include "hvmerge.h"
 #include "hvmove.h"
 
-/*
- * A page is due when this share of its tuples came or went since its centroid was
- * taken: 1 / 4.
- */
-#define DUE_CHURN			4
-
 /* a centroid page with this share of its slots free is proposed to inserts: 1 / 4 */
 #define ROOMY_CENTROIDS		4
 
@@ -42,7 +36,7 @@
 bool
 HvCensusIsDue(const HvIndex *index, Page page)
 {
-	return HvPageGetOpaque(page)->churn * DUE_CHURN > HvPageCount(page) ||
+	return HvPageIsChurned(page) ||
 		HvMergeIsDue(HvPageCount(page), HvPageCapacity(page, &index->layout)) ||
 		HvPageGetOpaque(page)->encoding != (uint16) index->meta.encoding;
 }

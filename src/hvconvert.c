@@ -166,30 +166,39 @@ look_at(HvIndex *index, BlockNumber block, BufferAccessStrategy strategy, int *l
 	return kind;
 }
 
-/* No page is left about the mean before: one action. */
+/*
+ * Pages before block are converted; all of them if it is beyond the end.  No page goes
+ * back to the mean before, and new ones are about the present one.  One action.
+ */
 static void
-end_change(HvIndex *index)
+note_progress(HvIndex *index, BlockNumber block, bool at_end)
 {
 	HvAction	action;
 	HvMetaData *meta;
 
-	HV_DEBUG_POINT("convert-finish");
+	if (at_end)
+		HV_DEBUG_POINT("convert-finish");
 	HvActionBegin(&action, index->relation);
 	meta = HvActionOpenMeta(&action);
-	meta->flags &= ~HV_META_CONVERTING;
-	meta->old_mean_block = InvalidBlockNumber;
+	meta->convert_block = block;
+	if (at_end)
+	{
+		meta->flags &= ~HV_META_CONVERTING;
+		meta->old_mean_block = InvalidBlockNumber;
+	}
 	HvActionCommit(&action);
 }
 
 void
-HvConvertAll(HvIndex *index, HvHeap *heap)
+HvConvertNext(HvIndex *index, HvHeap *heap, int limit)
 {
 	BufferAccessStrategy strategy = HvStoreBulkStrategy();
 	BlockNumber nblocks = HvStoreBlocks(index->relation);
+	BlockNumber block = Max(index->meta.convert_block, HV_ROOT_BLOCK);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree page conversion",
 												  ALLOCSET_DEFAULT_SIZES);
 
-	for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
+	for (; block < nblocks && limit > 0; block++)
 	{
 		MemoryContext before = MemoryContextSwitchTo(context);
 		int			level;
@@ -200,11 +209,14 @@ HvConvertAll(HvIndex *index, HvHeap *heap)
 		if (old && kind == HV_PAGE_CENTROID)
 			HvConvertCentroids(index, block);
 		else if (old)
+		{
 			HvConvertPage(index, heap, block, level);
+			limit--;
+		}
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(context);
 	}
 	MemoryContextDelete(context);
 	pfree(strategy);
-	end_change(index);
+	note_progress(index, block, block >= nblocks);
 }

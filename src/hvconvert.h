@@ -42,10 +42,11 @@ extern void HvConvertLeaf(Relation relation, Relation heap, BlockNumber leaf);
 extern void HvConvertCentroids(HvIndex *index, BlockNumber block);
 
 /*
- * Converts all that is left and ends the change of the mean: one WAL record more.
- * For small trees, and for the few pages that upkeep has no reason to visit.
- * Structure lock held, no page locked; likewise on return.
+ * Converts the next few pages, in block order; after the last one ends the change of
+ * the mean.  limit is how many leaves and inner pages to convert, INT_MAX for all
+ * of them.  One WAL record more than there are pages.  Structure lock held, no page
+ * locked; likewise on return.
  */
-extern void HvConvertAll(HvIndex *index, HvHeap *heap);
+extern void HvConvertNext(HvIndex *index, HvHeap *heap, int limit);
 
 #endif							/* HVCONVERT_H */

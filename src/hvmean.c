@@ -7,8 +7,8 @@
  *	  When the root stops being a leaf, the rows in it are the first to tell
  *	  where the data lies: the mean is taken from them and all codes are made
  *	  again.  Those rows may all be of one kind, where a table is filled in
- *	  some order.  So the mean is looked at again when the tree has grown
- *	  fourfold, and by every VACUUM.
+ *	  some order, and later ones of another.  So the mean is looked at again
+ *	  whenever the tree has grown by a quarter, and by every VACUUM.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -38,15 +38,22 @@
  * share of the mean squared distance of the data from there.  Errors of estimates
  * grow with the lengths of vectors about the mean: by as much as that share.
  */
-#define REVIEW_DISTANCE		0.1
+#define REVIEW_DISTANCE		0.05
 
 /* rows of a sample, and how many of them from one leaf */
 #define SAMPLE_ROWS			1024
 #define SAMPLE_LEAF			4
 
-/* trees with so many leaves are reviewed by inserts: 8, 32, 128, 512 */
+/*
+ * Inserts review the mean when a tree has this many leaves, and then whenever it has
+ * grown by a quarter.  A tree of not more than so many leaves is converted at once,
+ * which takes a tenth of a second; a larger one a few pages with every split, so
+ * that it is done when the mean is due again.
+ */
 #define FIRST_REVIEW		8
-#define LAST_REVIEW			512
+#define REVIEW_GROWTH		1.25
+#define SMALL_TREE			512
+#define PAGES_A_SPLIT		6
 
 /* rows as the user gave them */
 typedef struct Rows
@@ -237,6 +244,8 @@ is_far(const Sample *sample)
 	for (int j = 0; j < n; j++)
 		distance += (sample->sum[j] / sample->rows) * (sample->sum[j] / sample->rows);
 	spread = sample->squares / sample->rows - distance;
+	/* the mean of a sample is off by chance, too */
+	distance -= spread / sample->rows;
 	return isfinite(spread) && distance > REVIEW_DISTANCE * spread;
 }
 
@@ -253,6 +262,7 @@ change_mean(HvIndex *index, BlockNumber block)
 	meta->mean_block = block;
 	meta->encoding++;
 	meta->flags |= HV_META_CONVERTING;
+	meta->convert_block = HV_ROOT_BLOCK;
 	HvActionCommit(&action);
 }
 
@@ -282,30 +292,25 @@ HvMeanReview(HvIndex *index, HvHeap *heap, int64 *rows_read)
 	return true;
 }
 
-/* Has a tree grown to a size at which its mean is reviewed? */
+/* Has a tree just grown to a size at which its mean is reviewed? */
 static bool
-is_review_due(const HvIndex *index)
+is_review_due(uint32 leaves)
 {
-	for (uint32 leaves = FIRST_REVIEW; leaves <= LAST_REVIEW; leaves *= 4)
-	{
-		if (index->meta.leaves == leaves)
-			return true;
-	}
-	return false;
+	double		next = FIRST_REVIEW;
+
+	while (next < leaves)
+		next = ceil(next * REVIEW_GROWTH);
+	return next == leaves;
 }
 
 void
 HvMeanReviewAfterSplit(HvIndex *index, HvHeap *heap)
 {
+	int			limit = index->meta.leaves <= SMALL_TREE ? INT_MAX : PAGES_A_SPLIT;
 	int64		rows_read = 0;
 
-	if (!is_review_due(index))
-		return;
 	if (index->meta.flags & HV_META_CONVERTING)
-	{
-		HvConvertAll(index, heap);
-		index = HvIndexOpen(index->relation);
-	}
-	if (HvMeanReview(index, heap, &rows_read))
-		HvConvertAll(HvIndexOpen(index->relation), heap);
+		HvConvertNext(index, heap, limit);
+	else if (is_review_due(index->meta.leaves) && HvMeanReview(index, heap, &rows_read))
+		HvConvertNext(HvIndexOpen(index->relation), heap, limit);
 }

@@ -36,7 +36,7 @@ extern bool HvMeanReview(HvIndex *index, HvHeap *heap, int64 *rows_read);
 
 /*
  * The same for inserts, which look only when a tree has reached certain sizes, and
- * convert it at once: so small a tree does not hold them up for long.
+ * convert a small tree at once, a large one bit by bit.
  */
 extern void HvMeanReviewAfterSplit(HvIndex *index, HvHeap *heap);
 

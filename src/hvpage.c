@@ -20,6 +20,9 @@
 #define SLOT_BITMAP_OFFSET	MAXALIGN(SizeOfPageHeaderData)
 #define MAX_SLOTS			64
 
+/* a page has changed much when this share of its tuples came or went: 1 / 4 */
+#define DUE_CHURN			4
+
 StaticAssertDecl(SLOT_BITMAP_OFFSET + sizeof(uint64) <= HV_DATA_OFFSET,
 				 "slot bitmap must stand before the slots");
 
@@ -120,6 +123,12 @@ HvPageAddChurn(Page page, int n)
 	HvPageOpaque opaque = HvPageGetOpaque(page);
 
 	opaque->churn = (uint16) Min((int) opaque->churn + n, PG_UINT16_MAX);
+}
+
+bool
+HvPageIsChurned(Page page)
+{
+	return HvPageGetOpaque(page)->churn * DUE_CHURN > HvPageCount(page);
 }
 
 int

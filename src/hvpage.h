@@ -147,8 +147,9 @@ typedef struct HvMetaData
 	float8		rows;			/* at the last build or VACUUM */
 	float8		tuples;
 	BlockNumber upkeep_block;	/* where maintenance goes on next time */
-	BlockNumber old_mean_block; /* with HV_META_CONVERTING: the mean before */
-	uint32		reserved[14];	/* zero */
+	BlockNumber old_mean_block; /* with HV_META_CONVERTING: the mean before, */
+	BlockNumber convert_block;	/* and the first block that may be about it */
+	uint32		reserved[13];	/* zero */
 } HvMetaData;
 
 /* flags: some pages may still have codes about the mean before, encoding - 1 */
@@ -245,6 +246,9 @@ extern void HvPageDecode(Page page, const HvLayout *layout, int i, float *out);
  * not: a page that is filled for the first time has its centroid from them.
  */
 extern void HvPageAddChurn(Page page, int n);
+
+/* Has a quarter of a page's tuples come or gone since its centroid was taken? */
+extern bool HvPageIsChurned(Page page);
 
 /*
  * The tuple with the same identity as entry, or -1: the same row and copy in a

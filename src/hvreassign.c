@@ -59,6 +59,7 @@ typedef struct Reassign
 	const HvRecentered *pages;
 	int			npages;
 	int			level;
+	float		stray;			/* STRAY, or 0 to look for all */
 	Exchange   *exchanges;
 	int			nexchanges;
 	HvQueryCode *code;			/* scratch */
@@ -178,7 +179,7 @@ find_outgoing(Reassign *work, int page)
 		if (HvMembersIsSpilled(from->members, i))
 			continue;
 		CHECK_FOR_INTERRUPTS();
-		if (distances[i] > STRAY * mean &&
+		if (distances[i] >= work->stray * mean &&
 			nearest_page(work->index, vector, work->level, distances[i], &nearest))
 		{
 			send_stray(work, from, i, nearest.block);
@@ -326,7 +327,8 @@ make_moves(Reassign *work)
 }
 
 void
-HvReassign(const HvRecentered *pages, int npages, HvHeap *heap, HvReassignment *result)
+HvReassign(const HvRecentered *pages, int npages, bool thorough, HvHeap *heap,
+		   HvReassignment *result)
 {
 	Reassign	work = {0};
 
@@ -334,6 +336,7 @@ HvReassign(const HvRecentered *pages, int npages, HvHeap *heap, HvReassignment *
 	work.heap = heap;
 	work.pages = pages;
 	work.npages = npages;
+	work.stray = thorough ? 0 : STRAY;
 	work.level = pages[0].members->level;
 	work.code = palloc(sizeof(HvQueryCode));
 	work.vector = palloc(work.index->space.rotate_dims * sizeof(float));

@@ -43,11 +43,11 @@ typedef struct HvReassignment
 /*
  * Moves what is nearer elsewhere off npages <= HV_MAX_RECENTERED pages of one
  * level, and onto them what is nearer there.  Elsewhere is the nearest few pages; for
- * tuples far from their page's centroid, anywhere.  heap may be NULL above the leaves.
+ * tuples far from their page's centroid, or all of them if thorough, anywhere.  heap may be NULL above the leaves.
  * Several WAL records, the tree being in order after each.  Structure lock held,
  * no page locked; likewise on return.
  */
-extern void HvReassign(const HvRecentered *pages, int npages, HvHeap *heap,
+extern void HvReassign(const HvRecentered *pages, int npages, bool thorough, HvHeap *heap,
 					   HvReassignment *result);
 
 /*

@@ -37,6 +37,7 @@
 #include "hvmean.h"
 #include "hvparent.h"
 #include "hvreassign.h"
+#include "hvsettle.h"
 #include "hvsplit.h"
 
 #define SPLIT_ITERATIONS	10
@@ -302,7 +303,8 @@ reassign(Split *split, HvParent parent)
 		HvReassignEntry(split->index, split->heap, &halves[i].center, split->members.level,
 						&own);
 	}
-	HvReassign(halves, 2, split->heap, &result);
+	HvReassign(halves, 2, split->members.level > 0, split->heap, &result);
+	HvSettleInner(split->index, split->heap, parent.block, split->members.level + 1);
 }
 
 /* Splits a page below a parent that has room. */

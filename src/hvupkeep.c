@@ -22,22 +22,18 @@
 #include "utils/memutils.h"
 
 #include "hvcensus.h"
-#include "hvcentroid.h"
 #include "hvcompat.h"
 #include "hvconvert.h"
 #include "hvdebug.h"
 #include "hvmean.h"
 #include "hvmerge.h"
 #include "hvparent.h"
-#include "hvreassign.h"
+#include "hvsettle.h"
 #include "hvupkeep.h"
 
-/*
- * A centroid is taken anew when it is off by more than this share of the mean
- * squared distance of its page's tuples.  The mean of thirty differs from that
- * of all by a thirtieth, so less is noise.
- */
-#define DRIFT			0.05f
+/* what VACUUM may read: this many rows, or this share of them, 1 / 4 */
+#define BUDGET_LEAST	100000
+#define BUDGET_SHARE	4
 
 /* rounds of merging inner pages, each of which may leave work for another */
 #define MOST_ROUNDS		(HV_MAX_LEVEL + 1)
@@ -52,44 +48,14 @@ typedef struct Work
 
 /* One page -------------------------------------------------------------------- */
 
-/* Has the centroid left the middle of its page's tuples? */
-static bool
-has_drifted(const HvMembers *members, const float *centroid, const float *mean)
-{
-	int			bits = members->index->layout.code_bits;
-	double		spread = 0;
-
-	for (int i = 0; i < members->count; i++)
-		spread += HvKernel->l2_squared(members->vectors[i], mean, bits);
-	return HvKernel->l2_squared(centroid, mean, bits) > DRIFT * spread / members->count;
-}
-
 /* Gives a page the centroid that it should have, and its tuples the page. */
 static void
 settle_page(Work *work, HvMembers *members, HvParent *parent, float *mean)
 {
-	HvIndex    *index = members->index;
-	HvRecentered page;
-	HvReassignment result;
-	float	   *centroid = palloc(index->layout.code_bits * sizeof(float));
+	HvSettled	result;
 
-	HvCentroidRead(index, parent->ref, centroid);
-	if (has_drifted(members, centroid, mean))
-	{
-		HvParentSettle(index, members->block, parent, mean);
-		centroid = mean;
-		work->upkeep->recentered++;
-	}
-	else
-		HvParentSettle(index, members->block, parent, NULL);
-	HV_DEBUG_POINT("upkeep-settled");
-
-	page.members = members;
-	page.center.block = members->block;
-	page.center.centroid = centroid;
-	page.center.norm2 = HvKernel->inner_product(centroid, centroid, index->layout.code_bits);
-	HvReassignEntry(index, work->heap, &page.center, members->level, parent);
-	HvReassign(&page, 1, work->heap, &result);
+	HvSettleMembers(members, work->heap, parent, mean, &result);
+	work->upkeep->recentered += result.recentered;
 	work->upkeep->moved += result.moved;
 	work->upkeep->rows_read += result.rows_read;
 }
@@ -168,6 +134,20 @@ first_from(const List *blocks, BlockNumber block)
 	while (at < list_length(blocks) && list_nth_oid(blocks, at) < block)
 		at++;
 	return at < list_length(blocks) ? at : 0;
+}
+
+/*
+ * Rows that may be read when nobody says how many.  Autovacuum comes when a fifth of
+ * a table has changed, so a quarter keeps up with it; a small table can be done
+ * whole; and rows that came since the last VACUUM count on top.
+ */
+static int64
+automatic_budget(const Work *work)
+{
+	double		rows = work->census.rows;
+	double		new_rows = Max(rows - work->census.index->meta.rows, 0);
+
+	return (int64) Max(rows / BUDGET_SHARE + new_rows, BUDGET_LEAST);
 }
 
 /* Looks after the leaves that are due, from where the last run ended. */
@@ -276,7 +256,7 @@ finish_conversion(Work *work)
 	{
 		/* the root, and leaves that are empty but the last of their parents */
 		HvStoreLockStructure(work->upkeep->index);
-		HvConvertAll(HvIndexOpen(work->upkeep->index), work->heap);
+		HvConvertNext(HvIndexOpen(work->upkeep->index), work->heap, INT_MAX);
 		HvStoreUnlockStructure(work->upkeep->index);
 	}
 	MemoryContextSwitchTo(old);
@@ -343,6 +323,8 @@ HvUpkeepRun(HvUpkeep *upkeep)
 		HvCensusTake(&work.census, HvIndexOpen(upkeep->index), upkeep->strategy,
 					 upkeep->every_leaf);
 		HV_DEBUG_POINT("vacuum-census");
+		if (upkeep->budget == HV_UPKEEP_AUTO)
+			upkeep->budget = automatic_budget(&work);
 		prune(&work);
 		tend_leaves(&work);
 		tend_structure(&work);

@@ -18,13 +18,16 @@
 
 #include "hvstore.h"
 
+#define HV_UPKEEP_AUTO	INT64_MIN
+
 typedef struct HvUpkeep
 {
 	/* what to do */
 	Relation	index;
 	Relation	heap;
 	BufferAccessStrategy strategy;	/* for the pass over all pages */
-	int64		budget;			/* rows whose vectors may be read, < 0 = any */
+	int64		budget;			/* rows whose vectors may be read, < 0 = any,
+								 * HV_UPKEEP_AUTO = by what has changed */
 	bool		every_leaf;		/* not only those that have changed much */
 
 	/* what was done */

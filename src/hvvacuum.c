@@ -39,9 +39,6 @@
 /* passes over what splits changed before splits are held up */
 #define FREE_PASSES	3
 
-#define UPKEEP_SHARE	4
-#define UPKEEP_LEAST	100000
-
 /* Bulk delete ----------------------------------------------------------------- */
 
 typedef struct BulkDelete
@@ -207,17 +204,6 @@ hvbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 
 /* Cleanup --------------------------------------------------------------------- */
 
-/*
- * Rows that one VACUUM may read to look after the tree.  Autovacuum comes when a
- * fifth of a table has changed, so a quarter keeps up with it; a small table can
- * be done whole.
- */
-static int64
-upkeep_budget(double rows)
-{
-	return (int64) Max(rows / UPKEEP_SHARE, UPKEEP_LEAST);
-}
-
 /* The table of an index, which VACUUM has locked. */
 static Relation
 open_heap(Relation index)
@@ -229,18 +215,16 @@ IndexBulkDeleteResult *
 hvvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
 	HvUpkeep	upkeep = {0};
-	HvMetaData	meta;
 
 	if (info->analyze_only)
 		return stats;
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
 
-	HvMetaRead(info->index, &meta);
 	upkeep.index = info->index;
 	upkeep.heap = open_heap(info->index);
 	upkeep.strategy = info->strategy;
-	upkeep.budget = upkeep_budget(meta.rows);
+	upkeep.budget = HV_UPKEEP_AUTO;
 	HvUpkeepRun(&upkeep);
 	table_close(upkeep.heap, AccessShareLock);
 
