@@ -203,6 +203,12 @@ HvMergeRoot(HvIndex *index)
 	child = HvActionOpen(&action, layout, entry.child);
 	if (HvPageGetOpaque(child)->level != level - 1)
 		HvStoreCorrupted(index->relation, entry.child, "is not of the level that the root expects");
+	if (HvIndexIsOld(index, entry.child, HvPageGetOpaque(child)->encoding))
+	{
+		/* the root may be converted already, and no page goes back */
+		HvActionAbort(&action);
+		return false;
+	}
 	root = HvActionOpen(&action, layout, HV_ROOT_BLOCK);
 	meta = HvActionOpenMeta(&action);
 

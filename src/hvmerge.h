@@ -35,7 +35,8 @@ extern bool HvMergePage(const HvMembers *members, const HvParent *parent);
 
 /*
  * Where the root is an inner page with a single child, puts that child in its
- * place: the tree is a level lower.  False where it is not.  Locks as above.
+ * place: the tree is a level lower.  False where it is not, or where the child is
+ * about the mean before.  Locks as above.
  */
 extern bool HvMergeRoot(HvIndex *index);
 

@@ -41,6 +41,9 @@
 /* sweeps before splits are held up; the second rarely finds anything */
 #define FREE_SWEEPS		3
 
+/* the mean cannot change so often while a query begins: more mean damage */
+#define MOST_ATTEMPTS	100
+
 /* as good as all of them */
 #define MOST_LEAVES		(1 << 29)
 
@@ -133,8 +136,12 @@ widen(HvSearch *search, int leaves)
 
 	INSTR_TIME_SET_CURRENT(start);
 	HvDescentWiden(&search->descent, leaves);
-	while (search->descent.stale)
+	for (int attempts = 0; search->descent.stale; attempts++)
 	{
+		CHECK_FOR_INTERRUPTS();
+		if (attempts == MOST_ATTEMPTS)
+			HvStoreCorrupted(search->relation, HV_ROOT_BLOCK,
+							 "or one below it has codes about an unknown mean");
 		prepare(search);
 		HvDescentWiden(&search->descent, leaves);
 	}

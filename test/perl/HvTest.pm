@@ -307,7 +307,8 @@ sub make_truth
 		CREATE TABLE ${table}_truth AS
 		SELECT q.id, array_agg(s.id ORDER BY s.d, s.id) AS ids,
 			   array_agg(s.d ORDER BY s.d, s.id) AS kth
-		FROM ${table}_query q,
+		-- a query that is stored compressed is unpacked once, not for every row
+		FROM (SELECT id, v || '{}'::real[] AS v FROM ${table}_query OFFSET 0) q,
 			 LATERAL (SELECT t.id, t.v $operator q.v AS d FROM $table t
 					  WHERE t.v IS NOT NULL
 					  ORDER BY d, t.id LIMIT $k) s
@@ -319,21 +320,28 @@ sub make_truth
 # 100, spread => 0.5, queries => 50, seed => 1, storage]): vectors around
 # normally distributed centres, the same for the same seed everywhere (Perl
 # has a generator of its own).  spread is the standard deviation inside a
-# cluster, that of the centres is 1.  Queries are drawn the same way.
+# cluster, that of the centres is 1.  Queries are drawn the same way.  With
+# latent => N all that is drawn in N dimensions and mapped into the others
+# linearly, with a little noise: so neighbours are much nearer than other rows of
+# the cluster, as those of real vectors are.
 sub make_clustered
 {
 	my ($node, $metric, %option) = @_;
 	my $table = $option{table} // 'items';
 	my $dims = $option{dims} // 64;
 	my $spread = $option{spread} // 0.5;
+	my $latent = $option{latent};
 
 	srand($option{seed} // 1);
 	my @centres =
-	  map { [ map { normal() } 1 .. $dims ] } 1 .. ($option{clusters} // 100);
+	  map { [ map { normal() } 1 .. $latent // $dims ] } 1 .. ($option{clusters} // 100);
+	my @map = map { [ map { normal() } 1 .. $latent ] } 1 .. (defined $latent ? $dims : 0);
 	my $draw = sub {
 		my $centre = $centres[ int rand @centres ];
+		my @point = map { $_ + $spread * normal() } @$centre;
 
-		return [ unpack 'N*', pack 'f>*', map { $_ + $spread * normal() } @$centre ];
+		@point = map { sum_of_products($_, \@point) + 0.1 * normal() } @map if @map;
+		return [ unpack 'N*', pack 'f>*', @point ];
 	};
 	my @rows = map { $draw->() } 1 .. ($option{rows} // 10000);
 	my @queries = map { $draw->() } 1 .. ($option{queries} // 50);
@@ -343,6 +351,15 @@ sub make_clustered
 	my $self = describe($table, $metric, $dims, scalar @rows, scalar @queries);
 	make_truth($node, $self);
 	return $self;
+}
+
+sub sum_of_products
+{
+	my ($left, $right) = @_;
+	my $sum = 0;
+
+	$sum += $left->[$_] * $right->[$_] foreach 0 .. $#$left;
+	return $sum;
 }
 
 # a normally distributed number (Box and Muller)

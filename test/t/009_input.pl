@@ -152,7 +152,7 @@ sub damage
 	my ($file) = @_;
 	my $bytes = slurp_file($file);
 	my $blocks = length($bytes) / 8192;
-	my $kind = int rand 6;
+	my $kind = int rand 7;
 
 	# the kind of a page stands 8 bytes before its end; each kind gets its turn
 	my %blocks_of;
@@ -190,6 +190,12 @@ sub damage
 
 		overwrite($file, $start, substr $bytes, $from * 8192, 8192);
 		return "block $block is a copy of block $from";
+	}
+	if ($kind == 5)
+	{
+		# the number of the mean that a page's codes are about
+		overwrite($file, $start + 8192 - 10, pack 'v', int rand 65536);
+		return "the encoding of block $block";
 	}
 	overwrite($file, $start, rand() < 0.5 ? "\0" x 8192 : "\xff" x 8192);
 	return "block $block is all alike";
