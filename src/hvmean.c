@@ -246,7 +246,11 @@ is_far(const Sample *sample)
 	spread = sample->squares / sample->rows - distance;
 	/* the mean of a sample is off by chance, too */
 	distance -= spread / sample->rows;
-	return isfinite(spread) && distance > REVIEW_DISTANCE * spread;
+
+	/* the tree space shortens what is longer: then no constant leads from mean to mean */
+	if (!(distance + spread < (double) HV_SPACE_MAX_NORM * HV_SPACE_MAX_NORM))
+		return false;
+	return distance > REVIEW_DISTANCE * spread;
 }
 
 /* One action: from now on the mean is the one that begins at block. */

@@ -113,6 +113,15 @@ degenerate('huge outliers by cosine',
 	q{SELECT CASE WHEN i % 500 = 0 THEN array_fill((CASE WHEN i % 1000 = 0 THEN 3e38 ELSE -1e30 END)::real, ARRAY[6])
 				  ELSE random_vector(6) END FROM generate_series(1, 4000) i}, operator => '<=>');
 degenerate('all huge', q{SELECT (SELECT array_agg((x * 6e38)::real) FROM unnest(random_vector(6)) x) FROM generate_series(1, 3000) i});
+
+# a mean that is too far from the data for a change of it to be computed
+$node->safe_psql('postgres', q{
+	CREATE TABLE huge_turn (id int, v real[]);
+	CREATE INDEX huge_turn_v ON huge_turn USING hvtree (v) WITH (leaf_size = 8);
+	INSERT INTO huge_turn SELECT i, (SELECT array_agg((CASE WHEN i <= 1000 THEN 3e38 ELSE -3e38 END * (1 - (i * j % 97) / 500.0))::real)
+									 FROM generate_series(1, 6) j) FROM generate_series(1, 2000) i;
+	VACUUM huge_turn});
+is_complete($node, 'huge_turn_v', 'huge_turn', q{'{1,1,1,1,1,1}'}, 'huge vectors of one kind, then of another');
 degenerate('tiny values', q{SELECT (SELECT array_agg((x * 1e-37)::real) FROM unnest(random_vector(6)) x) FROM generate_series(1, 3000) i});
 degenerate('tiny values of 1e-40', q{SELECT (SELECT array_agg((x * 1e-40)::real) FROM unnest(random_vector(6)) x) FROM generate_series(1, 3000) i});
 # their squares are 0 in float: the codes cannot tell them apart, a sort of the table can
