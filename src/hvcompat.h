@@ -44,9 +44,6 @@
 #error "hvindex supports PostgreSQL 14 to 18"
 #endif
 
-#if PG_VERSION_NUM >= 150000
-#include "common/pg_prng.h"
-#endif
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -126,35 +123,6 @@ HvCompatTuplesortGetDatum(Tuplesortstate *sort, Datum *value, bool *isnull)
 	QueryDesc *queryDesc, ScanDirection direction, uint64 count, bool execute_once
 #define HV_EXECUTOR_RUN_ARGS queryDesc, direction, count, execute_once
 #endif
-
-/* "snapshot too old", gone in 17, had to be tested for each page that is read. */
-#if PG_VERSION_NUM >= 170000
-#define HV_TEST_OLD_SNAPSHOT(snapshot, rel, page) ((void) 0)
-#else
-#define HV_TEST_OLD_SNAPSHOT(snapshot, rel, page) \
-	TestForOldSnapshot((snapshot), (rel), (page))
-#endif
-
-/* The heap that an index vacuum belongs to, NULL where the version does not tell. */
-#if PG_VERSION_NUM >= 160000
-#define HV_VACUUM_HEAP(info) ((info)->heaprel)
-#else
-#define HV_VACUUM_HEAP(info) ((Relation) NULL)
-#endif
-
-/*
- * HvCompatRandom: 64 bits from the backend's generator.  For seeds; nothing
- * that must be repeatable may call it.
- */
-static inline uint64
-HvCompatRandom(void)
-{
-#if PG_VERSION_NUM >= 150000
-	return pg_prng_uint64(&pg_global_prng_state);
-#else
-	return ((uint64) random() << 42) ^ ((uint64) random() << 21) ^ (uint64) random();
-#endif
-}
 
 /*
  * HvCompatMayMaintain: may the current user VACUUM a table?  17 has a right for it,
