@@ -204,7 +204,7 @@ tend_inner(Work *work)
 	int64		merged = work->upkeep->merged;
 	ListCell   *cell;
 
-	for (int level = 1; level < HV_MAX_LEVEL; level++)
+	for (int level = 1; level < work->census.index->meta.height; level++)
 	{
 		foreach(cell, work->census.inner_pages)
 		{
