@@ -39,6 +39,7 @@ OBJS = \
 	src/hvkernel.o \
 	src/hvkernel_avx2.o \
 	src/hvkernel_avx512.o \
+	src/hvkernel_f16c.o \
 	src/hvkernel_neon.o \
 	src/hvkernel_scalar.o \
 	src/hvkmeans.o \
@@ -75,8 +76,11 @@ OBJS = \
 	src/hvupkeep.o \
 	src/hvvacuum.o \
 	src/hvvalidate.o \
+	src/hvvector.o \
 	src/hvwriter.o
 DATA = $(wildcard sql/hvindex--*.sql)
+# the companion for pgvector's types: SQL only, its functions are in the same library
+DATA += sql/hvindex_pgvector.control $(wildcard sql/hvindex_pgvector--*.sql)
 PGFILEDESC = "hvindex - vector index access method in ordinary index pages"
 
 REGRESS = $(sort $(basename $(notdir $(wildcard expected/*.out))))

@@ -59,6 +59,7 @@
 #include "hvcost.h"
 #include "hvmeta.h"
 #include "hvsizing.h"
+#include "hvtype.h"
 
 /* CPU of visiting a page, in operators: what the core's btree estimate takes */
 #define PAGE_OPERATORS	50.0
@@ -76,6 +77,7 @@ typedef struct ScanModel
 	IndexOptInfo *index;
 	double		loop_count;
 	HvMetaData	meta;
+	double		vector_bytes;	/* as stored */
 	HvSizing	sizing;
 	double		rows;			/* in the index */
 	double		matching;		/* of these, that pass the filters */
@@ -93,7 +95,7 @@ static double
 toast_pages(const ScanModel *model)
 {
 	IndexOptInfo *index = model->index;
-	double		bytes = model->meta.dim * (double) sizeof(float);
+	double		bytes = model->vector_bytes;
 	int			width = 0;
 
 	if (bytes <= TOAST_TUPLE_THRESHOLD)
@@ -116,6 +118,7 @@ read_model(ScanModel *model)
 	if (model->index->hypothetical)
 	{
 		memset(&model->meta, 0, sizeof(HvMetaData));
+		model->vector_bytes = 0;
 		model->meta.leaves = Max(model->index->pages, 1);
 		model->meta.rows = model->meta.tuples = model->index->tuples;
 	}
@@ -125,6 +128,7 @@ read_model(ScanModel *model)
 
 		HvMetaRecall(relation, &model->meta);
 		HvOptionsForScan(relation, &options);
+		model->vector_bytes = (double) model->meta.dim * HvTypeInfoFor(relation)->value_bytes;
 		index_close(relation, NoLock);
 	}
 	HvSizingInit(&model->sizing, &model->meta, &options);

@@ -18,6 +18,10 @@
  */
 #include "hvkernel.h"
 
+#ifdef HV_HAVE_X86_KERNELS
+#include <cpuid.h>
+#endif
+
 /* valid from the start, so that nobody depends on the order of initialisation */
 const HvKernels *HvKernel = &HvKernelsScalar;
 
@@ -25,6 +29,18 @@ const HvKernels *HvKernel = &HvKernelsScalar;
 static bool kernels_chosen = false;
 
 #ifdef HV_HAVE_X86_KERNELS
+
+/* Not every compiler's own check knows the name of this one. */
+static bool
+cpu_has_f16c(void)
+{
+	unsigned int eax;
+	unsigned int ebx;
+	unsigned int ecx;
+	unsigned int edx;
+
+	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
 
 /*
  * The compiler's own check also asks the operating system whether it saves the
@@ -36,7 +52,8 @@ cpu_has_avx2(void)
 	__builtin_cpu_init();
 	return __builtin_cpu_supports("avx2") &&
 		__builtin_cpu_supports("fma") &&
-		__builtin_cpu_supports("popcnt");
+		__builtin_cpu_supports("popcnt") &&
+		cpu_has_f16c();
 }
 
 static bool

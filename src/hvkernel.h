@@ -39,7 +39,7 @@
 typedef enum HvKernelLevel
 {
 	HV_KERNEL_SCALAR = 0,
-	HV_KERNEL_AVX2,				/* AVX2, FMA, POPCNT */
+	HV_KERNEL_AVX2,				/* AVX2, FMA, POPCNT, F16C */
 	HV_KERNEL_AVX512,			/* AVX-512 F, BW, VL, VPOPCNTDQ */
 	HV_KERNEL_NEON
 } HvKernelLevel;
@@ -84,6 +84,12 @@ typedef struct HvKernels
 	 * (1 included).  Natural (Sylvester) order, so that H(H(x)) = n * x.
 	 */
 	void		(*hadamard) (float *x, int n);
+
+	/*
+	 * out[i] = half i as a float: exact, a NaN becomes a quiet one.  Halfs are
+	 * IEEE binary16 in the byte order of the machine, 2 bytes each.
+	 */
+	void		(*halfs_to_floats) (const uint8_t *halfs, int n, float *out);
 } HvKernels;
 
 /* The table in use.  Never NULL; set once by the first call of HvKernelsInit(). */
@@ -104,6 +110,9 @@ extern const HvKernels HvKernelsScalar;
 #define HV_HAVE_X86_KERNELS 1
 extern const HvKernels HvKernelsAvx2;
 extern const HvKernels HvKernelsAvx512;
+
+/* halfs_to_floats of the AVX2 table; see hvkernel_f16c.c */
+extern void HvKernelF16cConvert(const uint8_t *halfs, int n, float *out);
 #endif
 #if defined(__aarch64__)
 #define HV_HAVE_NEON_KERNELS 1

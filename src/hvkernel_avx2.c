@@ -591,7 +591,8 @@ const HvKernels HvKernelsAvx2 = {
 	.cosine_parts = avx2_cosine_parts,
 	.inner_product_rows = avx2_inner_product_rows,
 	.inner_product_i8 = avx2_inner_product_i8,
-	.hadamard = avx2_hadamard
+	.hadamard = avx2_hadamard,
+	.halfs_to_floats = HvKernelF16cConvert
 };
 
 #endif							/* HV_HAVE_X86_KERNELS */

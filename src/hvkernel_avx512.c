@@ -524,6 +524,18 @@ avx512_hadamard(float *x, int n)
 		transform_stride(x, n, stride);
 }
 
+AVX512 static void
+avx512_halfs_to_floats(const uint8_t *halfs, int n, float *out)
+{
+	for (int i = 0; i < n; i += 16)
+	{
+		__mmask16	mask = mask_of_floats(n - i);
+		__m256i		sixteen = _mm256_maskz_loadu_epi16(mask, halfs + 2 * (size_t) i);
+
+		_mm512_mask_storeu_ps(out + i, mask, _mm512_cvtph_ps(sixteen));
+	}
+}
+
 const HvKernels HvKernelsAvx512 = {
 	.level = HV_KERNEL_AVX512,
 	.name = "avx512",
@@ -534,7 +546,8 @@ const HvKernels HvKernelsAvx512 = {
 	.cosine_parts = avx512_cosine_parts,
 	.inner_product_rows = avx512_inner_product_rows,
 	.inner_product_i8 = avx512_inner_product_i8,
-	.hadamard = avx512_hadamard
+	.hadamard = avx512_hadamard,
+	.halfs_to_floats = avx512_halfs_to_floats
 };
 
 #endif							/* HV_HAVE_X86_KERNELS */

@@ -452,6 +452,21 @@ neon_hadamard(float *x, int n)
 		transform_stride(x, n, stride);
 }
 
+static void
+neon_halfs_to_floats(const uint8_t *halfs, int n, float *out)
+{
+	int			i = 0;
+
+	for (; i + 8 <= n; i += 8)
+	{
+		float16x8_t eight = vreinterpretq_f16_u8(vld1q_u8(halfs + 2 * (size_t) i));
+
+		vst1q_f32(out + i, vcvt_f32_f16(vget_low_f16(eight)));
+		vst1q_f32(out + i + 4, vcvt_high_f32_f16(eight));
+	}
+	HvKernelsScalar.halfs_to_floats(halfs + 2 * (size_t) i, n - i, out + i);
+}
+
 const HvKernels HvKernelsNeon = {
 	.level = HV_KERNEL_NEON,
 	.name = "neon",
@@ -462,7 +477,8 @@ const HvKernels HvKernelsNeon = {
 	.cosine_parts = neon_cosine_parts,
 	.inner_product_rows = neon_inner_product_rows,
 	.inner_product_i8 = neon_inner_product_i8,
-	.hadamard = neon_hadamard
+	.hadamard = neon_hadamard,
+	.halfs_to_floats = neon_halfs_to_floats
 };
 
 #endif							/* HV_HAVE_NEON_KERNELS */

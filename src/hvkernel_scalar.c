@@ -175,6 +175,50 @@ scalar_hadamard(float *x, int n)
 	}
 }
 
+/*
+ * The bits of one half as those of a float.  A half has 5 bits of exponent, 15
+ * is 2^0, and 10 of fraction; a float 8, with 127 as 2^0, and 23.
+ */
+static inline uint32_t
+half_to_float_bits(uint16_t half)
+{
+	uint32_t	sign = (uint32_t) (half & 0x8000) << 16;
+	uint32_t	fraction = half & 0x03ff;
+	uint32_t	exponent = half & 0x7c00;
+
+	if (exponent == 0)
+	{
+		/* zero or denormal: so many times 2^-24, a normal float */
+		float		value = (float) fraction * 5.9604644775390625e-8f;
+		uint32_t	bits;
+
+		memcpy(&bits, &value, sizeof(bits));
+		return sign | bits;
+	}
+	if (exponent == 0x7c00)
+	{
+		/* infinity, or a NaN, which is made quiet as processors do */
+		uint32_t	quiet = fraction != 0 ? UINT32_C(0x00400000) : 0;
+
+		return sign | UINT32_C(0x7f800000) | quiet | fraction << 13;
+	}
+	return sign | (((exponent | fraction) << 13) + UINT32_C(0x38000000));
+}
+
+static void
+scalar_halfs_to_floats(const uint8_t *halfs, int n, float *out)
+{
+	for (int i = 0; i < n; i++)
+	{
+		uint16_t	half;
+		uint32_t	bits;
+
+		memcpy(&half, halfs + 2 * (size_t) i, sizeof(half));
+		bits = half_to_float_bits(half);
+		memcpy(out + i, &bits, sizeof(bits));
+	}
+}
+
 const HvKernels HvKernelsScalar = {
 	.level = HV_KERNEL_SCALAR,
 	.name = "scalar",
@@ -185,5 +229,6 @@ const HvKernels HvKernelsScalar = {
 	.cosine_parts = scalar_cosine_parts,
 	.inner_product_rows = scalar_inner_product_rows,
 	.inner_product_i8 = scalar_inner_product_i8,
-	.hadamard = scalar_hadamard
+	.hadamard = scalar_hadamard,
+	.halfs_to_floats = scalar_halfs_to_floats
 };

@@ -5,7 +5,7 @@
  *
  * NOTES
  *	  See hvtype.h.  The type at home here is real[]; its three operator
- *	  classes differ only in the metric.
+ *	  classes differ only in the metric.  Those of pgvector are in hvvector.c.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -33,6 +33,7 @@ PG_FUNCTION_INFO_V1(hvtree_real_cosine_support);
 static const HvTypeInfo real_l2_info = {
 	.metric = HV_METRIC_L2,
 	.max_dims = HV_MAX_DIMENSIONS,
+	.value_bytes = sizeof(float4),
 	.type_name = "real[]",
 	.open = HvTypeOpenRealArray,
 	.open_stored = HvTypeOpenStoredRealArray
@@ -41,6 +42,7 @@ static const HvTypeInfo real_l2_info = {
 static const HvTypeInfo real_ip_info = {
 	.metric = HV_METRIC_IP,
 	.max_dims = HV_MAX_DIMENSIONS,
+	.value_bytes = sizeof(float4),
 	.type_name = "real[]",
 	.open = HvTypeOpenRealArray,
 	.open_stored = HvTypeOpenStoredRealArray
@@ -49,6 +51,7 @@ static const HvTypeInfo real_ip_info = {
 static const HvTypeInfo real_cosine_info = {
 	.metric = HV_METRIC_COSINE,
 	.max_dims = HV_MAX_DIMENSIONS,
+	.value_bytes = sizeof(float4),
 	.type_name = "real[]",
 	.open = HvTypeOpenRealArray,
 	.open_stored = HvTypeOpenStoredRealArray
@@ -88,24 +91,6 @@ HvTypeInfoFor(Relation index)
 	return (const HvTypeInfo *) DatumGetPointer(FunctionCall1Coll(procinfo,
 																  index->rd_indcollation[0],
 																  PointerGetDatum(NULL)));
-}
-
-/*
- * Reports the first value that is not finite.  Does not return: the caller
- * knows that there is one.
- */
-static void
-report_not_finite(const float *values, int dim)
-{
-	int			i = 0;
-
-	while (i < dim - 1 && isfinite(values[i]))
-		i++;
-	ereport(ERROR,
-			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			 errmsg("vector element %d is %s, expected a finite number", i + 1,
-					isnan(values[i]) ? "NaN" : "infinite"),
-			 errhint("Distances are defined for finite numbers only; store NULL for a vector that is not known.")));
 }
 
 /*
@@ -159,8 +144,24 @@ void
 HvTypeOpenRealArray(Datum value, HvVectorView *view)
 {
 	HvTypeOpenStoredRealArray(value, view);
-	if (!HvMetricAllFinite(view->values, view->dim))
-		report_not_finite(view->values, view->dim);
+	HvTypeCheckFinite(view);
+}
+
+/* HvTypeCheckFinite: an error that names the first value that is not finite. */
+void
+HvTypeCheckFinite(const HvVectorView *view)
+{
+	int			i = 0;
+
+	if (HvMetricAllFinite(view->values, view->dim))
+		return;
+	while (i < view->dim - 1 && isfinite(view->values[i]))
+		i++;
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("vector element %d is %s, expected a finite number", i + 1,
+					isnan(view->values[i]) ? "NaN" : "infinite"),
+			 errhint("Distances are defined for finite numbers only; store NULL for a vector that is not known.")));
 }
 
 /* HvTypeClose: frees what open had to copy.  The values are gone after it. */

@@ -48,6 +48,7 @@ typedef struct HvTypeInfo
 {
 	HvMetric	metric;
 	int			max_dims;
+	int			value_bytes;	/* of one dimension, as stored */
 	const char *type_name;		/* for messages */
 
 	/*
@@ -67,6 +68,7 @@ typedef struct HvTypeInfo
 extern const HvTypeInfo *HvTypeInfoFor(Relation index);
 extern void HvTypeOpenRealArray(Datum value, HvVectorView *view);
 extern void HvTypeOpenStoredRealArray(Datum value, HvVectorView *view);
+extern void HvTypeCheckFinite(const HvVectorView *view);
 extern void HvTypeClose(HvVectorView *view);
 extern void HvTypeCheckDim(const HvVectorView *view, int expected);
 

@@ -22,7 +22,7 @@ complain()
 }
 
 sources=$(ls src/*.c src/*.h bench/*.c bench/*.h test/unit/*.c test/unit/*.h 2>/dev/null)
-texts="$sources $(ls Makefile hvindex.control META.json ./*.md sql/*.sql test/*.sh test/t/*.pl test/perl/*.pm bench/*.sh 2>/dev/null)"
+texts="$sources $(ls Makefile hvindex.control META.json ./*.md sql/*.sql sql/*.control test/*.sh test/t/*.pl test/perl/*.pm bench/*.sh 2>/dev/null)"
 tab=$(printf '\t')
 
 complain 'no blanks at the end of a line' "$(grep -nE "[ $tab]+\$" $texts)"
