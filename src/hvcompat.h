@@ -210,4 +210,39 @@ HvCompatBeginIndexScan(Relation table, Relation index, Snapshot snapshot, int nk
 #endif
 }
 
+/* HvCompatRelationFile: the number of a relation's file, renamed in 16. */
+static inline Oid
+HvCompatRelationFile(Relation relation)
+{
+#if PG_VERSION_NUM >= 160000
+	return relation->rd_locator.relNumber;
+#else
+	return relation->rd_node.relNode;
+#endif
+}
+
+/*
+ * HvCompatReadRecentBuffer: ReadRecentBuffer for a block of the main fork in shared
+ * buffers, with the statistics that only ReadBuffer counts.
+ */
+static inline bool
+HvCompatReadRecentBuffer(Relation relation, BlockNumber block, Buffer buffer)
+{
+#if PG_VERSION_NUM >= 160000
+	if (!ReadRecentBuffer(relation->rd_locator, MAIN_FORKNUM, block, buffer))
+		return false;
+#else
+	if (!ReadRecentBuffer(relation->rd_node, MAIN_FORKNUM, block, buffer))
+		return false;
+#endif
+#if PG_VERSION_NUM >= 180000
+	pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, 1, 0);
+#elif PG_VERSION_NUM >= 160000
+	pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT);
+#endif
+	pgstat_count_buffer_read(relation);
+	pgstat_count_buffer_hit(relation);
+	return true;
+}
+
 #endif							/* HVCOMPAT_H */

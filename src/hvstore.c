@@ -28,6 +28,7 @@
 
 #include "hvcompat.h"
 #include "hvstore.h"
+#include "hvstorehot.h"
 
 void
 HvStoreCorrupted(Relation index, BlockNumber block, const char *problem)
@@ -68,7 +69,8 @@ HvStoreRead(Relation index, const HvLayout *layout, BlockNumber block,
 	const char *problem;
 
 	require_block(index, block);
-	*buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+	*buffer = strategy ? ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy) :
+		HvHotRead(index, block);
 	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(*buffer);
 	if (PageIsNew(page))

@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvstorehot.c
+ *	  Pins pages that are read all the time, without the buffer mapping.
+ *
+ * NOTES
+ *	  A query reads some fifty pages of its index.  ReadBuffer finds each in the
+ *	  shared buffer mapping: a hash, a lock, a walk, most of them cache misses.
+ *	  So each backend remembers in which buffer it met a block last, and asks
+ *	  there first.  The buffer's own header says whether it still is that page,
+ *	  so what is remembered may be wrong and need not be invalidated.
+ *
+ *	  ReadRecentBuffer does not raise the buffer's usage count, whatever its
+ *	  comment says (up to 18, it pins by PinBuffer_Locked).  A page that is only
+ *	  read that way would be evicted before pages that nobody reads.  So it is
+ *	  used where the count is at its maximum already, where ReadBuffer would not
+ *	  raise it either: replacement goes on exactly as without it.
+ *
+ *	  Temporary tables, whose buffers are private, go the ordinary way, as they
+ *	  must before 14.4 and 15.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvstorehot.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/buf_internals.h"
+#include "storage/bufmgr.h"
+
+#include "hvcompat.h"
+#include "hvstorehot.h"
+
+/*
+ * Blocks remembered by a backend, a power of two: 512 MB of pages.  The table takes
+ * memory as it is used, since nothing is written to it before.
+ */
+#define HOT_ENTRIES 65536
+
+typedef struct HotEntry
+{
+	BlockNumber block;
+	Buffer		buffer;			/* InvalidBuffer = none */
+} HotEntry;
+
+static HotEntry hot[HOT_ENTRIES];
+
+/* Neighbouring blocks have neighbouring entries; relations begin anywhere. */
+static inline HotEntry *
+entry_of(Relation relation, BlockNumber block)
+{
+	uint32		start = murmurhash32((uint32) HvCompatRelationFile(relation));
+
+	return &hot[(start + block) % HOT_ENTRIES];
+}
+
+/* Is the buffer's usage count at its maximum?  The header may belong to any page. */
+static inline bool
+is_hot(Buffer buffer)
+{
+	uint32		state = pg_atomic_read_u32(&GetBufferDescriptor(buffer - 1)->state);
+
+	return BUF_STATE_GET_USAGECOUNT(state) >= BM_MAX_USAGE_COUNT;
+}
+
+Buffer
+HvHotRead(Relation relation, BlockNumber block)
+{
+	HotEntry   *entry;
+
+	/* who pays for pages by the delay of VACUUM goes the ordinary way */
+	if (RelationUsesLocalBuffers(relation) || VacuumCostActive)
+		return ReadBuffer(relation, block);
+	entry = entry_of(relation, block);
+	if (entry->block == block && entry->buffer != InvalidBuffer && is_hot(entry->buffer) &&
+		HvCompatReadRecentBuffer(relation, block, entry->buffer))
+		return entry->buffer;
+	entry->block = block;
+	entry->buffer = ReadBuffer(relation, block);
+	return entry->buffer;
+}
