@@ -47,6 +47,7 @@ OBJS = \
 	src/hvmaintain.o \
 	src/hvmean.o \
 	src/hvmembers.o \
+	src/hvmemo.o \
 	src/hvmerge.o \
 	src/hvmeta.o \
 	src/hvmetric.o \

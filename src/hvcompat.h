@@ -38,6 +38,7 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
 
 #if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 190000
@@ -198,6 +199,20 @@ HvCompatToastSnapshot(HvToastSnapshot *snapshot)
 	return snapshot;
 }
 #endif
+
+/*
+ * HvCompatSnapshotsExpire: may rows be removed that a snapshot in use sees?  17 gave
+ * up old_snapshot_threshold.
+ */
+static inline bool
+HvCompatSnapshotsExpire(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return false;
+#else
+	return OldSnapshotThresholdActive();
+#endif
+}
 
 /* HvCompatBeginIndexScan: index_beginscan without order-by keys. */
 static inline IndexScanDesc

@@ -20,6 +20,7 @@
 #include "fmgr.h"
 
 #include "hvkernel.h"
+#include "hvmemo.h"
 #include "hvmetric.h"
 #include "hvtype.h"
 
@@ -33,7 +34,7 @@ PG_FUNCTION_INFO_V1(hv_real_cosine_distance);
  * where one of them is no vector or their dimensions differ.
  */
 static double
-distance_of_args(FunctionCallInfo fcinfo, HvMetric metric)
+computed_distance(FunctionCallInfo fcinfo, HvMetric metric)
 {
 	HvVectorView a;
 	HvVectorView b;
@@ -48,6 +49,27 @@ distance_of_args(FunctionCallInfo fcinfo, HvMetric metric)
 	/* a sort calls this a million times before its memory context is reset */
 	HvTypeClose(&a);
 	HvTypeClose(&b);
+	return distance;
+}
+
+/*
+ * The same; a scan that has just sent the row may know it.  Sums are made in the
+ * same order whichever argument comes first, so that the bits are the same.
+ */
+static double
+distance_of_args(FunctionCallInfo fcinfo, HvMetric metric)
+{
+	double		distance;
+
+	if (!HvMemoFind(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), metric, &distance))
+		return computed_distance(fcinfo, metric);
+#ifdef USE_ASSERT_CHECKING
+	{
+		double		computed = computed_distance(fcinfo, metric);
+
+		Assert(memcmp(&computed, &distance, sizeof(double)) == 0);
+	}
+#endif
 	return distance;
 }
 

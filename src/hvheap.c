@@ -43,6 +43,7 @@ struct HvHeap
 	Relation	index;
 	BlockNumber nblocks;		/* of the table, as last seen */
 	HvToast    *toast;			/* of the table, NULL = none or not needed */
+	Oid			value;			/* of the last vector there, InvalidOid = none */
 	BlockNumber prefetched;		/* the last block asked for */
 	MemoryContext values;		/* detoasted vectors */
 };
@@ -153,12 +154,25 @@ HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 		return false;
 	old = MemoryContextSwitchTo(reader->values);
 	value = indexed_value(reader, &isnull);
-	if (!isnull && reader->toast && !HvToastFetch(reader->toast, &value))
+	reader->value = InvalidOid;
+	if (!isnull && reader->toast && !HvToastFetch(reader->toast, &value, &reader->value))
 		isnull = true;
 	if (!isnull)
 		reader->type->open_stored(value, view);
 	MemoryContextSwitchTo(old);
 	return !isnull;
+}
+
+Oid
+HvHeapToastTable(const HvHeap *reader)
+{
+	return reader->toast ? reader->heap->rd_rel->reltoastrelid : InvalidOid;
+}
+
+Oid
+HvHeapValue(const HvHeap *reader)
+{
+	return reader->value;
 }
 
 void

@@ -54,6 +54,14 @@ extern const HvTypeInfo *HvHeapType(const HvHeap *reader);
 extern bool HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view);
 
 /*
+ * Where the vector that HvHeapGet found last is stored: the TOAST table of the heap,
+ * InvalidOid if none is read from, and the number of the value there, InvalidOid
+ * if it stands in the row.
+ */
+extern Oid	HvHeapToastTable(const HvHeap *reader);
+extern Oid	HvHeapValue(const HvHeap *reader);
+
+/*
  * ERRCODE_INDEX_CORRUPTED unless the table has the block of a row pointer: it
  * comes from a page, which may be damaged.  *nblocks is the table's size as last
  * seen, 0 at first.

@@ -60,6 +60,7 @@ HvRerankWindow(HvHeap *heap, const HvVectorView *query, HvCandidate *candidates,
 		rows[nrows].id = candidates[i].id;
 		rows[nrows].distance = HvMetricDistance(metric, query->values, view.values,
 												query->dim);
+		rows[nrows].value = HvHeapValue(heap);
 		nrows++;
 		HvTypeClose(&view);
 	}

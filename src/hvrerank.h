@@ -21,6 +21,7 @@ typedef struct HvRow
 {
 	double		distance;
 	uint64		id;				/* HvRowPack(tid) */
+	Oid			value;			/* HvHeapValue() */
 } HvRow;
 
 /*

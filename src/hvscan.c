@@ -43,6 +43,7 @@
 
 #include "hvcompat.h"
 #include "hvdemand.h"
+#include "hvmemo.h"
 #include "hvrerank.h"
 #include "hvscan.h"
 #include "hvsearch.h"
@@ -92,6 +93,7 @@ typedef struct HvScan
 	HvCandidate *window;		/* candidates and rows of one rerank */
 	HvRow	   *rows;
 	int			window_size;
+	HvMemo	   *memo;			/* of rows sent, made for the first one */
 	instr_time	rerank_time;
 	BufferUsage buffers_before;
 } HvScan;
@@ -227,6 +229,7 @@ start_scan(IndexScanDesc scan)
 	INSTR_TIME_SET_ZERO(state->rerank_time);
 	state->in_hand = pairingheap_allocate(compare_in_hand, NULL);
 	state->window_size = 0;
+	state->memo = NULL;
 	take_query(state, &scan->orderByData[0]);
 	if (state->any_order && state->query.dim == 0)
 		make_up_query(state, scan->indexRelation);
@@ -423,14 +426,14 @@ compare_rows(const void *a, const void *b)
  * before rows without a distance.
  */
 static bool
-next_row(HvScan *state, uint64 *id)
+next_row(HvScan *state, HvRow *row)
 {
 	if (number_in_hand(state) ||
 		(state->nlate == 0 && !pairingheap_is_empty(state->in_hand)))
 	{
 		RowInHand  *nearest = (RowInHand *) pairingheap_remove_first(state->in_hand);
 
-		*id = nearest->row.id;
+		*row = nearest->row;
 		state->last_distance = nearest->row.distance;
 		state->spare = nearest;
 		return true;
@@ -442,8 +445,21 @@ next_row(HvScan *state, uint64 *id)
 		qsort(state->late, state->nlate, sizeof(HvRow), compare_rows);
 		state->last_distance = INFINITY;	/* sorted once */
 	}
-	*id = state->late[--state->nlate].id;
+	*row = state->late[--state->nlate];
 	return true;
+}
+
+/* Tells the operators the distance of a row that is sent with an out-of-line vector. */
+static void
+note_distance(HvScan *state, const HvRow *row)
+{
+	if (!OidIsValid(row->value))
+		return;
+	if (state->memo == NULL)
+		state->memo = HvMemoBegin(HvHeapToastTable(state->heap), state->type,
+								  &state->query, state->query_context);
+	if (state->memo)
+		HvMemoAdd(state->memo, row->value, row->distance);
 }
 
 /* With nothing to order by, candidates go out as they come. */
@@ -496,7 +512,7 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 	HvScan	   *state = (HvScan *) scan->opaque;
 	MemoryContext old;
 	bool		found;
-	uint64		id = 0;
+	HvRow		row = {0};
 
 	Assert(ScanDirectionIsForward(direction));
 	if (!state->started)
@@ -504,18 +520,19 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 
 	old = MemoryContextSwitchTo(state->query_context);
 	if (state->any_order)
-		found = next_in_any_order(state, &id);
+		found = next_in_any_order(state, &row.id);
 	else
 	{
 		prepare_next_row(state);
-		found = next_row(state, &id);
+		found = next_row(state, &row);
 	}
 	MemoryContextSwitchTo(old);
 
 	if (found)
 	{
 		state->sent++;
-		HvRowUnpack(id, &scan->xs_heaptid);
+		note_distance(state, &row);
+		HvRowUnpack(row.id, &scan->xs_heaptid);
 		scan->xs_recheck = false;
 		scan->xs_recheckorderby = false;
 	}

@@ -125,7 +125,7 @@ copy_chunk(const HvToast *toast, Oid id, int32 chunk, char *to, int32 room)
 }
 
 bool
-HvToastFetch(HvToast *toast, Datum *value)
+HvToastFetch(HvToast *toast, Datum *value, Oid *id)
 {
 	struct varlena *attribute = (struct varlena *) DatumGetPointer(*value);
 	struct varatt_external pointer;
@@ -140,6 +140,7 @@ HvToastFetch(HvToast *toast, Datum *value)
 	if (pointer.va_toastrelid != RelationGetRelid(toast->table))
 		return true;
 
+	*id = pointer.va_valueid;
 	size = VARATT_EXTERNAL_GET_EXTSIZE(pointer);
 	result = palloc(size + VARHDRSZ);
 	if (VARATT_EXTERNAL_IS_COMPRESSED(pointer))

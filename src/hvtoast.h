@@ -36,8 +36,9 @@ extern void HvToastEnd(HvToast *toast);
  * Replaces a TOAST pointer into that table by the value, in the current context,
  * still compressed if it was stored so.  Anything else stays as it is.  False
  * if the value has vanished; an error (ERRCODE_DATA_CORRUPTED) if it must not.
+ * *id is set to the number of the value in that table, and left alone otherwise.
  */
-extern bool HvToastFetch(HvToast *toast, Datum *value);
+extern bool HvToastFetch(HvToast *toast, Datum *value, Oid *id);
 
 /* Lets go of the pages that the last fetch left pinned. */
 extern void HvToastRelease(HvToast *toast);
