@@ -161,6 +161,19 @@ pass_inner_product_i8(Workload *work)
 													 work->query, work->dims);
 }
 
+static void
+pass_halfs_to_floats(Workload *work)
+{
+	static float out[MAX_DIMS];
+	const uint8_t *vectors = (const uint8_t *) work->operands;
+
+	for (size_t i = 0; i < work->noperands; i++)
+	{
+		work->kernels->halfs_to_floats(vectors + i * (size_t) work->dims * 2, work->dims, out);
+		float_sink = out[work->dims - 1];
+	}
+}
+
 /* The window is what the rotation would transform: the largest power of two. */
 static void
 pass_hadamard(Workload *work)
@@ -188,6 +201,7 @@ static const Subject subjects[] = {
 	{"cosine_parts", pass_cosine_parts, 32},
 	{"inner_product_rows", pass_inner_product_rows, 32},
 	{"inner_product_i8", pass_inner_product_i8, 8},
+	{"halfs_to_floats", pass_halfs_to_floats, 16},
 	{"hadamard", pass_hadamard, 32},
 	{"rotation", pass_rotation, 32}
 };
@@ -226,7 +240,7 @@ time_passes(const Subject *subject, Workload *work, long npasses)
 
 /*
  * Fills the operands anew: bytes of either sign for codes and byte vectors,
- * small floats otherwise, so that no pass meets denormal or infinite numbers.
+ * small numbers otherwise, so that no pass meets denormal or infinite numbers.
  */
 static void
 fill_operands(const Subject *subject, Workload *work)
@@ -239,6 +253,14 @@ fill_operands(const Subject *subject, Workload *work)
 
 		for (size_t i = 0; i < n; i++)
 			values[i] = (float) ((int) (i * 2654435761u % 2001) - 1000) / 1000.0f;
+	}
+	else if (subject->bits == 16)
+	{
+		uint16_t   *halfs = (uint16_t *) work->operands;
+
+		/* 2^-7 to 1, of either sign */
+		for (size_t i = 0; i < n; i++)
+			halfs[i] = (uint16_t) (0x2000 + i * 2654435761u % 0x1c00 + (i << 15 & 0x8000));
 	}
 	else
 	{

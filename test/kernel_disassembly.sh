@@ -83,6 +83,10 @@ else
 	has $f avx2_inner_product_i8 'vpmovsxbd .*%ymm'
 	has $f avx2_hadamard 'vaddps .*%ymm'
 
+	f=hvkernel_f16c
+	disassemble "$CC" "$OBJDUMP" $f
+	has $f HvKernelF16cConvert 'vcvtph2ps .*%ymm'
+
 	f=hvkernel_avx512
 	disassemble "$CC" "$OBJDUMP" $f
 	has $f avx512_hamming 'vpopcntq .*%zmm'
@@ -93,6 +97,7 @@ else
 	has $f avx512_cosine_parts 'vfmadd[123]+ps .*%zmm'
 	has $f avx512_inner_product_i8 'vpmovsxbd .*%zmm'
 	has $f avx512_hadamard 'vaddps .*%zmm'
+	has $f avx512_halfs_to_floats 'vcvtph2ps .*%zmm'
 
 	# the plain code must run on any processor
 	f=hvkernel_scalar
@@ -115,6 +120,7 @@ else
 	has $f neon_cosine_parts 'fmla[[:space:]]+v[0-9]+\.4s'
 	has $f neon_inner_product_i8 'scvtf[[:space:]]+v[0-9]+\.4s'
 	has $f neon_hadamard 'fadd[[:space:]]+v[0-9]+\.4s'
+	has $f neon_halfs_to_floats 'fcvtl2?[[:space:]]+v[0-9]+\.4s'
 fi
 
 echo "1..$checks"

@@ -385,6 +385,84 @@ test_hadamard(const HvKernels *kernels)
 	ok(exact, "%s: hadamard has the bits of the scalar kernel", kernels->name);
 }
 
+/* the value of a half by its definition, in double; not for infinity and NaN */
+static double
+half_value(unsigned int half)
+{
+	int			exponent = (int) (half >> 10 & 0x1f);
+	double		fraction = (double) (half & 0x3ff) / 1024.0;
+	double		size = exponent == 0 ? ldexp(fraction, -14) : ldexp(1.0 + fraction, exponent - 15);
+
+	return (half & 0x8000) != 0 ? -size : size;
+}
+
+/* the float that a half is, with sign, infinity and NaN, the latter quiet */
+static bool
+half_is(unsigned int half, float value)
+{
+	bool		special = (half >> 10 & 0x1f) == 0x1f;
+	bool		negative = (half & 0x8000) != 0;
+	uint32_t	bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	if ((bits >> 31 != 0) != negative)
+		return false;
+	if (special && (half & 0x3ff) != 0)
+		return isnan(value) && (bits & 0x7fffff) == ((half & 0x3ff) << 13 | 0x400000);
+	if (special)
+		return isinf(value);
+	return (double) value == half_value(half);
+}
+
+/* every half there is, in every place of a register and in the rest behind */
+static void
+test_halfs(const HvKernels *kernels)
+{
+	enum
+	{
+		all = 65536, max_n = 70
+	};
+	static uint16_t halfs[all];
+	static float scalar[all];
+	static float out[all + 1];
+	bool		defined = true;
+	bool		exact = true;
+	bool		lengths_good = true;
+	bool		guarded = true;
+
+	for (unsigned int rotated = 0; rotated < 16; rotated++)
+	{
+		for (unsigned int i = 0; i < all; i++)
+			halfs[i] = (uint16_t) (i + rotated);
+		kernels->halfs_to_floats((const uint8_t *) halfs, all, out);
+		HvKernelsScalar.halfs_to_floats((const uint8_t *) halfs, all, scalar);
+		for (unsigned int i = 0; i < all; i++)
+			defined &= half_is(halfs[i], out[i]);
+		exact &= memcmp(out, scalar, sizeof(scalar)) == 0;
+	}
+	for (int n = 0; n <= max_n; n++)
+	{
+		for (size_t shift = 0; shift < 32; shift++)
+		{
+			void	   *base;
+			const uint8_t *copy;
+
+			fill_random_bytes((uint8_t *) halfs, (size_t) n * 2);
+			copy = copy_at(halfs, (size_t) n * 2, shift, &base);
+			out[n] = 77.0f;
+			kernels->halfs_to_floats(copy, n, out);
+			for (int i = 0; i < n; i++)
+				lengths_good &= half_is(halfs[i], out[i]);
+			guarded &= out[n] == 77.0f;
+			free(base);
+		}
+	}
+	ok(defined, "%s: every half is the float that it should be", kernels->name);
+	ok(exact, "%s: halfs have the bits of the scalar kernel", kernels->name);
+	ok(lengths_good, "%s: halfs of all lengths and alignments", kernels->name);
+	ok(guarded, "%s: halfs write no more than their results", kernels->name);
+}
+
 static void
 test_choice(void)
 {
@@ -433,6 +511,7 @@ main(void)
 		test_float_extremes(kernels);
 		test_rows(kernels);
 		test_hadamard(kernels);
+		test_halfs(kernels);
 	}
 	return done();
 }
