@@ -61,8 +61,8 @@ count()
 # What of a stage's output is worth the screen while it runs.
 show()
 {
-	awk '/^ok / { next }
-		/^not ok|^#|^test |^Bail out|^1\.\.0|\.pl ?\.\.|[Ee]rror|rror:|warning:/ { print "   " $0; fflush() }'
+	sed -u -n -E -e '/^ok /d' \
+		-e '/^not ok|^#|^test |^Bail out|^1\.\.0|\.pl ?\.\.|[Ee]rror|rror:|warning:/s/^/   /p'
 }
 
 # stage NAME COMMAND...: runs a command, counts what it reports.  A command
