@@ -3,6 +3,7 @@
 #	make, make install		build and install for the PostgreSQL of PG_CONFIG
 #	make installcheck		SQL regression tests on a running server
 #	make check				every test, each in a throw-away cluster
+#	make check-matrix		the server tests on PostgreSQL 17 and 18, in root folders
 #	make demo				a small benchmark on generated vectors
 #	make bench DATA=dir		the benchmark on the vector sets in a folder
 #	make bench-1m			the benchmark on a million generated vectors
@@ -104,7 +105,7 @@ PG_CONFIG ?= pg_config
 FOLDER = $(if $(HV_DATA),$(HV_DATA),$(wildcard ../shared/data))
 
 # These targets work before PostgreSQL's headers are installed.
-OWN_TARGETS = check demo bench bench-1m bench-growth style
+OWN_TARGETS = check check-matrix demo bench bench-1m bench-growth style
 OWN_GOALS = $(filter $(OWN_TARGETS),$(MAKECMDGOALS))
 
 ifneq ($(OWN_GOALS),)
@@ -118,6 +119,9 @@ endif
 
 check:
 	@PG_CONFIG="$(PG_CONFIG)" HV_DATA="$(FOLDER)" test/check.sh
+
+check-matrix:
+	@HV_DATA="$(FOLDER)" test/matrix.sh $(MAJORS)
 
 demo:
 	@PG_CONFIG="$(PG_CONFIG)" HV_DATA="$(FOLDER)" test/with_install.sh bench/demo.sh

@@ -20,6 +20,7 @@
 
 #include "postgres.h"
 
+#include "storage/itemptr.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 

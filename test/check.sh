@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 #
-# test/check.sh
+# test/check.sh [--servers-only]
 #	Every test, behind "make check": layers, arithmetic, compilers, SQL,
 #	isolation, servers.  Works on a copy of the tree in a temporary folder,
 #	with a private copy of PostgreSQL (test/tempinstall.sh) and throw-away
 #	clusters; neither the tree nor the system is written to, apart from
 #	missing Debian packages (test/setup.sh).
+#
+#	--servers-only leaves out what does not depend on the PostgreSQL: layers,
+#	arithmetic, clang, the benchmark programs.  It installs no packages.
 #
 #	Ends with "N passed, N failed" and status 0 only if nothing failed.
 #
@@ -27,6 +30,11 @@ jobs=$(getconf _NPROCESSORS_ONLN)
 passed=0
 failed=0
 skipped=0
+case "${1:-}" in
+	'') everything=yes ;;
+	--servers-only) everything='' ;;
+	*) echo "usage: test/check.sh [--servers-only]" >&2; exit 2 ;;
+esac
 
 # gcc's and clang's extra warnings minus those that PostgreSQL's own headers
 # and callback signatures raise
@@ -53,8 +61,8 @@ count()
 # What of a stage's output is worth the screen while it runs.
 show()
 {
-	awk '/^ok / { next }
-		/^not ok|^#|^test |^Bail out|^1\.\.0|\.pl ?\.\.|[Ee]rror|rror:|warning:/ { print "   " $0; fflush() }'
+	sed -u -n -E -e '/^ok /d' \
+		-e '/^not ok|^#|^test |^Bail out|^1\.\.0|\.pl ?\.\.|[Ee]rror|rror:|warning:/s/^/   /p'
 }
 
 # stage NAME COMMAND...: runs a command, counts what it reports.  A command
@@ -146,13 +154,13 @@ tap()
 		TESTDATADIR="$work/tap/tmp_check" TESTLOGDIR="$work/tap/tmp_check/log" \
 		PGPORT=65432 PG_CONFIG="$bindir/pg_config" HV_DATA="$HV_DATA" \
 		PG_REGRESS="$pgxs_test/regress/pg_regress" \
-		prove --verbose -I "$pgxs_test/perl" -I "$src/test/perl" t/*.pl ||
+		prove --verbose --timer -I "$pgxs_test/perl" -I "$src/test/perl" t/*.pl ||
 		{ tail -n 20 "$work"/tap/tmp_check/log/regress_log_*; return 1; }
 }
 
 # --- the run ----------------------------------------------------------------
 
-"$top/test/setup.sh" || exit 1
+[ -z "$everything" ] || "$top/test/setup.sh" || exit 1
 
 work=$(mktemp -d)
 finish()
@@ -186,15 +194,17 @@ pgxs_test=$(dirname "$(dirname "$("$PG_CONFIG" --pgxs)")")/test
 printf 'max_prepared_transactions = 2\nlog_statement = none\nfsync = off\n' >"$work/temp.conf"
 echo "$("$PG_CONFIG" --version), $(gcc --version | head -n 1)"
 
-stage 'layers and sizes' "$src/test/layers.sh"
-stage 'arithmetic' unit check-native
-stage 'arithmetic under sanitizers' unit sanitize
-stage 'arithmetic on 64-bit ARM' unit check-cross
-stage 'kernels as machine code' unit check-disassembly
+if [ -n "$everything" ]; then
+	stage 'layers and sizes' "$src/test/layers.sh"
+	stage 'arithmetic' unit check-native
+	stage 'arithmetic under sanitizers' unit sanitize
+	stage 'arithmetic on 64-bit ARM' unit check-cross
+	stage 'kernels as machine code' unit check-disassembly
+	clang=$(compgen -c clang | grep -xE 'clang(-[0-9]+)?' | sort -V | tail -n 1)
+	[ -z "$clang" ] || stage 'clang without warnings' compile_with_clang
+	stage 'benchmark programs build' bench
+fi
 stage 'gcc build without warnings' build
-clang=$(compgen -c clang | grep -xE 'clang(-[0-9]+)?' | sort -V | tail -n 1)
-[ -z "$clang" ] || stage 'clang without warnings' compile_with_clang
-stage 'benchmark programs build' bench
 
 if stage 'build with assertions, private installation' install_private; then
 	bindir=$(cat "$work/bindir")

@@ -1,8 +1,9 @@
 #!/bin/sh
 #
-# test/setup.sh
+# test/setup.sh [PROGRAM ...]
 #	Installs, by the names of Debian packages, what the tests and the
-#	benchmark need and this machine lacks.  Says what it does; does nothing
+#	benchmark need and this machine lacks, or only the given programs, whose
+#	packages are named like them.  Says what it does; does nothing
 #	where nothing is missing.  Needs root or sudo only to install.
 #
 #	No database cluster is created or started: where the server package comes
@@ -42,8 +43,16 @@ postgres_major()
 	echo "${major:-15}"
 }
 
+programs=$*
+
 list_wanted()
 {
+	if [ -n "$programs" ]; then
+		for program in $programs; do
+			have "$program" || want "$program"
+		done
+		return
+	fi
 	have_postgres || want postgresql-common "postgresql-$major" "postgresql-server-dev-$major"
 	[ -f "$("$PG_CONFIG" --includedir 2>/dev/null)/libpq-fe.h" ] || want libpq-dev
 	have gcc || want gcc
