@@ -31,6 +31,7 @@ OBJS = \
 	src/hvdistance.o \
 	src/hvdrift.o \
 	src/hvgroup.o \
+	src/hvguess.o \
 	src/hvhandler.o \
 	src/hvheap.o \
 	src/hvimages.o \
@@ -71,6 +72,7 @@ OBJS = \
 	src/hvspill.o \
 	src/hvsplit.o \
 	src/hvstore.o \
+	src/hvstoretoast.o \
 	src/hvtoast.o \
 	src/hvtype.o \
 	src/hvupkeep.o \
