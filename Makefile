@@ -32,6 +32,7 @@ OBJS = \
 	src/hvdistance.o \
 	src/hvdrift.o \
 	src/hvgroup.o \
+	src/hvguess.o \
 	src/hvhandler.o \
 	src/hvheap.o \
 	src/hvimages.o \
@@ -74,6 +75,7 @@ OBJS = \
 	src/hvsplit.o \
 	src/hvstore.o \
 	src/hvstorehot.o \
+	src/hvstoretoast.o \
 	src/hvtoast.o \
 	src/hvtype.o \
 	src/hvupkeep.o \

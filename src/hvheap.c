@@ -30,6 +30,10 @@
 #include "hvstore.h"
 #include "hvtoast.h"
 
+/* bytes of a row that are asked for ahead: the processor takes no more at a time */
+#define CACHE_LINE		64
+#define MAX_PREFETCH	4096
+
 struct HvHeap
 {
 	Relation	heap;
@@ -39,11 +43,14 @@ struct HvHeap
 	IndexInfo  *info;			/* for an expression */
 	EState	   *estate;
 	IndexFetchTableData *fetch;
-	TupleTableSlot *slot;
+	TupleTableSlot *slot;		/* of the row at hand, */
+	TupleTableSlot *other_slot; /* and of the one before */
+	MemoryContext context;		/* as long as the reader */
 	Relation	index;
 	BlockNumber nblocks;		/* of the table, as last seen */
 	HvToast    *toast;			/* of the table, NULL = none or not needed */
-	Oid			value;			/* of the last vector there, InvalidOid = none */
+	struct varlena *loaded;		/* the last value read by HvHeapLoad */
+	Size		loaded_size;	/* room there */
 	BlockNumber prefetched;		/* the last block asked for */
 	MemoryContext values;		/* detoasted vectors */
 };
@@ -62,6 +69,8 @@ HvHeapBegin(Relation heap, Relation index, Snapshot snapshot, MemoryContext cont
 	reader->column = index->rd_index->indkey.values[0];
 	reader->fetch = table_index_fetch_begin(heap);
 	reader->slot = table_slot_create(heap, NULL);
+	reader->other_slot = table_slot_create(heap, NULL);
+	reader->context = context;
 	reader->prefetched = InvalidBlockNumber;
 	reader->values = AllocSetContextCreate(context, "hvtree heap values",
 										   ALLOCSET_DEFAULT_SIZES);
@@ -69,7 +78,6 @@ HvHeapBegin(Relation heap, Relation index, Snapshot snapshot, MemoryContext cont
 	{
 		reader->info = BuildIndexInfo(index);
 		reader->estate = CreateExecutorState();
-		GetPerTupleExprContext(reader->estate)->ecxt_scantuple = reader->slot;
 	}
 	else
 		reader->toast = HvToastBegin(heap, !IsMVCCSnapshot(snapshot));
@@ -91,6 +99,7 @@ HvHeapEnd(HvHeap *reader)
 {
 	table_index_fetch_end(reader->fetch);
 	ExecDropSingleTupleTableSlot(reader->slot);
+	ExecDropSingleTupleTableSlot(reader->other_slot);
 	if (reader->estate)
 		FreeExecutorState(reader->estate);
 	if (reader->toast)
@@ -115,6 +124,7 @@ indexed_value(HvHeap *reader, bool *isnull)
 		return slot_getattr(reader->slot, reader->column, isnull);
 
 	ResetPerTupleExprContext(reader->estate);
+	GetPerTupleExprContext(reader->estate)->ecxt_scantuple = reader->slot;
 	FormIndexDatum(reader->info, reader->slot, reader->estate, values, nulls);
 	*isnull = nulls[0];
 	return values[0];
@@ -137,30 +147,109 @@ HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks, ItemPointe
 				 errhint("Please REINDEX it.")));
 }
 
+/* The visible row at id into the slot; false if there is none. */
+static bool
+fetch_row(HvHeap *reader, uint64 id)
+{
+	ItemPointerData tid;
+	bool		again = false;
+	bool		all_dead = false;
+
+	HvRowUnpack(id, &tid);
+	HvHeapRequireRow(reader->heap, reader->index, &reader->nblocks, &tid);
+	return table_index_fetch_tuple(reader->fetch, &tid, reader->snapshot, reader->slot,
+								   &again, &all_dead);
+}
+
 bool
 HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 {
 	MemoryContext old;
-	ItemPointerData tid;
-	bool		again = false;
-	bool		all_dead = false;
+	struct varatt_external outside;
 	bool		isnull;
 	Datum		value;
 
-	HvRowUnpack(id, &tid);
-	HvHeapRequireRow(reader->heap, reader->index, &reader->nblocks, &tid);
-	if (!table_index_fetch_tuple(reader->fetch, &tid, reader->snapshot, reader->slot,
-								 &again, &all_dead))
+	if (!fetch_row(reader, id))
 		return false;
 	old = MemoryContextSwitchTo(reader->values);
 	value = indexed_value(reader, &isnull);
-	reader->value = InvalidOid;
-	if (!isnull && reader->toast && !HvToastFetch(reader->toast, &value, &reader->value))
-		isnull = true;
+	if (!isnull && reader->toast && HvToastIsPointer(reader->toast, value, &outside))
+	{
+		struct varlena *result = palloc(HvToastSize(&outside));
+
+		isnull = !HvToastLoad(reader->toast, &outside, result);
+		value = PointerGetDatum(result);
+	}
 	if (!isnull)
 		reader->type->open_stored(value, view);
 	MemoryContextSwitchTo(old);
 	return !isnull;
+}
+
+/*
+ * Asks the processor for the bytes of the row in the slot.  They are needed when the
+ * next row has been fetched; to wait for them then took half the time of a row.
+ */
+static void
+prefetch_bytes(TupleTableSlot *slot)
+{
+	if (TTS_IS_BUFFERTUPLE(slot))
+	{
+		HeapTuple	tuple = ((BufferHeapTupleTableSlot *) slot)->base.tuple;
+
+		for (uint32 at = CACHE_LINE; at < Min(tuple->t_len, MAX_PREFETCH); at += CACHE_LINE)
+			__builtin_prefetch((char *) tuple->t_data + at);
+	}
+}
+
+HvHeapPlace
+HvHeapLook(HvHeap *reader, uint64 id, HvVectorView *view, struct varatt_external *outside)
+{
+	TupleTableSlot *before = reader->slot;
+	MemoryContext old;
+	HvHeapPlace place = HV_HEAP_NOWHERE;
+	bool		isnull;
+	Datum		value;
+
+	reader->slot = reader->other_slot;
+	reader->other_slot = before;
+	if (!fetch_row(reader, id))
+		return HV_HEAP_NOWHERE;
+	prefetch_bytes(reader->slot);
+	old = MemoryContextSwitchTo(reader->values);
+	value = indexed_value(reader, &isnull);
+	if (isnull)
+		place = HV_HEAP_NOWHERE;
+	else if (reader->toast && HvToastIsPointer(reader->toast, value, outside))
+		place = HV_HEAP_OUTSIDE;
+	else
+	{
+		/* the memory of an expression's result is used again for the next row */
+		if (reader->column == 0)
+			value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+		reader->type->open_stored(value, view);
+		place = HV_HEAP_IN_ROW;
+	}
+	MemoryContextSwitchTo(old);
+	return place;
+}
+
+void
+HvHeapLoad(HvHeap *reader, const struct varatt_external *outside, HvVectorView *view)
+{
+	MemoryContext old = MemoryContextSwitchTo(reader->values);
+
+	if (HvToastSize(outside) > reader->loaded_size)
+	{
+		reader->loaded_size = HvToastSize(outside);
+		if (reader->loaded)
+			pfree(reader->loaded);
+		reader->loaded = MemoryContextAlloc(reader->context, reader->loaded_size);
+	}
+	if (!HvToastLoad(reader->toast, outside, reader->loaded))
+		elog(ERROR, "the vector of a row that may vanish was read in two steps");
+	reader->type->open_stored(PointerGetDatum(reader->loaded), view);
+	MemoryContextSwitchTo(old);
 }
 
 Oid
@@ -169,10 +258,16 @@ HvHeapToastTable(const HvHeap *reader)
 	return reader->toast ? reader->heap->rd_rel->reltoastrelid : InvalidOid;
 }
 
-Oid
-HvHeapValue(const HvHeap *reader)
+void *
+HvHeapAlloc(HvHeap *reader, Size size)
 {
-	return reader->value;
+	return MemoryContextAlloc(reader->values, size);
+}
+
+void
+HvHeapPrefetchOutside(HvHeap *reader, const struct varatt_external *outside)
+{
+	HvToastPrefetch(reader->toast, outside);
 }
 
 void
@@ -189,6 +284,7 @@ void
 HvHeapRelease(HvHeap *reader)
 {
 	ExecClearTuple(reader->slot);
+	ExecClearTuple(reader->other_slot);
 	table_index_fetch_reset(reader->fetch);
 	if (reader->toast)
 		HvToastRelease(reader->toast);

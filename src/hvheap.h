@@ -24,6 +24,7 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
+#include "hvcompat.h"
 #include "hvtype.h"
 
 typedef struct HvHeap HvHeap;
@@ -54,13 +55,31 @@ extern const HvTypeInfo *HvHeapType(const HvHeap *reader);
  */
 extern bool HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view);
 
+/* where the vector of a row stands */
+typedef enum HvHeapPlace
+{
+	HV_HEAP_NOWHERE,			/* no row is visible, or it has none */
+	HV_HEAP_IN_ROW,
+	HV_HEAP_OUTSIDE				/* in the TOAST table */
+} HvHeapPlace;
+
 /*
- * Where the vector that HvHeapGet found last is stored: the TOAST table of the heap,
- * InvalidOid if none is read from, and the number of the value there, InvalidOid
- * if it stands in the row.
+ * The first half of HvHeapGet, for many rows one after the other: a vector outside
+ * is not read yet, but can be by HvHeapLoad.  In the row, the view is good until
+ * the next call but one, and its bytes are on their way into the cache.
  */
+extern HvHeapPlace HvHeapLook(HvHeap *reader, uint64 id, HvVectorView *view,
+							  struct varatt_external *outside);
+
+/* The second half; the view is good until the next call. */
+extern void HvHeapLoad(HvHeap *reader, const struct varatt_external *outside,
+					   HvVectorView *view);
+
+/* The TOAST table that HvHeapLook may point into, InvalidOid if there is none. */
 extern Oid	HvHeapToastTable(const HvHeap *reader);
-extern Oid	HvHeapValue(const HvHeap *reader);
+
+/* Memory until HvHeapRelease. */
+extern void *HvHeapAlloc(HvHeap *reader, Size size);
 
 /*
  * ERRCODE_INDEX_CORRUPTED unless the table has the block of a row pointer: it
@@ -70,8 +89,9 @@ extern Oid	HvHeapValue(const HvHeap *reader);
 extern void HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks,
 							 ItemPointer tid);
 
-/* Asks for the block of a row to be read soon. */
+/* Asks for the block of a row, or that of a vector outside, to be read soon. */
 extern void HvHeapPrefetch(HvHeap *reader, uint64 id);
+extern void HvHeapPrefetchOutside(HvHeap *reader, const struct varatt_external *outside);
 
 /* Frees all vectors that were read, and the pin. */
 extern void HvHeapRelease(HvHeap *reader);

@@ -21,7 +21,8 @@ typedef struct HvRow
 {
 	double		distance;
 	uint64		id;				/* HvRowPack(tid) */
-	Oid			value;			/* HvHeapValue() */
+	Oid			value;			/* number of its vector in the TOAST table, or
+								 * InvalidOid */
 } HvRow;
 
 /*

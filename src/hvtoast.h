@@ -21,6 +21,8 @@
 
 #include "utils/relcache.h"
 
+#include "hvcompat.h"
+
 typedef struct HvToast HvToast;
 
 /*
@@ -32,13 +34,23 @@ typedef struct HvToast HvToast;
 extern HvToast *HvToastBegin(Relation heap, bool may_vanish);
 extern void HvToastEnd(HvToast *toast);
 
+/* Is this a pointer into that table?  If so it is copied. */
+extern bool HvToastIsPointer(const HvToast *toast, Datum value,
+							 struct varatt_external *pointer);
+
+/* bytes of a value as it is stored, with a header */
+extern Size HvToastSize(const struct varatt_external *pointer);
+
 /*
- * Replaces a TOAST pointer into that table by the value, in the current context,
- * still compressed if it was stored so.  Anything else stays as it is.  False
- * if the value has vanished; an error (ERRCODE_DATA_CORRUPTED) if it must not.
- * *id is set to the number of the value in that table, and left alone otherwise.
+ * Reads a value into result, which has room for HvToastSize(); still compressed
+ * if it was stored so.  False if the value has vanished; an error
+ * (ERRCODE_DATA_CORRUPTED) if it must not.
  */
-extern bool HvToastFetch(HvToast *toast, Datum *value, Oid *id);
+extern bool HvToastLoad(HvToast *toast, const struct varatt_external *pointer,
+						struct varlena *result);
+
+/* Asks for the first page of a value to be read soon, if it is known which. */
+extern void HvToastPrefetch(HvToast *toast, const struct varatt_external *pointer);
 
 /* Lets go of the pages that the last fetch left pinned. */
 extern void HvToastRelease(HvToast *toast);

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvguess.h
+ *	  Where in a TOAST table a value probably stands.
+ *
+ * NOTES
+ *	  Nothing here is true, only likely: whoever uses a guess must see from the
+ *	  page whether it is right.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvguess.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVGUESS_H
+#define HVGUESS_H
+
+#include "postgres.h"
+
+typedef struct HvGuess HvGuess;
+
+/* What this backend has learnt about a table; the answer is good until the next call. */
+extern HvGuess *HvGuessFor(Oid table);
+
+/*
+ * The position (block and a fraction of it) of the first chunk of a value; false if
+ * there is no guess worth a look.
+ */
+extern bool HvGuessWhere(HvGuess *guess, Oid id, double *position);
+
+/* how far apart two values are, by the order of their numbers; in blocks */
+extern double HvGuessDistance(const HvGuess *guess, Oid from, Oid to);
+
+/* A value has been found there. */
+extern void HvGuessLearn(HvGuess *guess, Oid id, double position);
+
+/* Did the last guess lead to the value? */
+extern void HvGuessJudge(HvGuess *guess, bool right);
+
+#endif							/* HVGUESS_H */

@@ -1,0 +1,125 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvstoretoast.c
+ *	  Chunks of an out-of-line value on a page of a TOAST table.
+ *
+ * NOTES
+ *	  A chunk is a row (value, number, bytes), none of them NULL and the bytes
+ *	  stored plainly, so that all three stand at fixed places.  Every chunk is
+ *	  looked at by itself: it is taken if it says that it is the one, has
+ *	  the length that it must have, and the snapshot sees it.  These are the
+ *	  tests that a chunk passes that the index of the table names.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvstoretoast.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/heaptoast.h"
+#include "access/htup_details.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "hvcompat.h"
+#include "hvstoretoast.h"
+
+/* columns of a TOAST table */
+#define CHUNK_COLUMNS	3
+
+/* a row of a TOAST table behind its header */
+typedef struct ChunkRow
+{
+	Oid			id;
+	int32		number;
+	char		bytes[FLEXIBLE_ARRAY_MEMBER];	/* a varlena with a long header */
+} ChunkRow;
+
+/* The chunk at a line pointer, NULL if there is none that can be made sense of. */
+static const ChunkRow *
+chunk_at(Page page, ItemId item, int32 *length)
+{
+	HeapTupleHeader header;
+	const ChunkRow *row;
+	uint32		room = ItemIdGetLength(item);
+
+	if (!ItemIdIsNormal(item) || ItemIdGetOffset(item) + room > BLCKSZ ||
+		room < SizeofHeapTupleHeader)
+		return NULL;
+	header = (HeapTupleHeader) PageGetItem(page, item);
+	if (header->t_hoff != MAXALIGN(SizeofHeapTupleHeader) ||
+		HeapTupleHeaderGetNatts(header) != CHUNK_COLUMNS ||
+		(header->t_infomask & HEAP_HASNULL) ||
+		room < header->t_hoff + offsetof(ChunkRow, bytes) + VARHDRSZ)
+		return NULL;
+	row = (const ChunkRow *) ((char *) header + header->t_hoff);
+	if (VARATT_IS_EXTENDED(row->bytes) ||
+		room < header->t_hoff + offsetof(ChunkRow, bytes) + VARSIZE(row->bytes))
+		return NULL;
+	*length = (int32) VARSIZE(row->bytes) - VARHDRSZ;
+	return row;
+}
+
+/* Does the snapshot see the row at a line pointer? */
+static bool
+is_visible(Relation toast, Buffer buffer, OffsetNumber offset, ItemId item, Snapshot snapshot)
+{
+	HeapTupleData tuple;
+
+	tuple.t_data = (HeapTupleHeader) PageGetItem(BufferGetPage(buffer), item);
+	tuple.t_len = ItemIdGetLength(item);
+	tuple.t_tableOid = RelationGetRelid(toast);
+	ItemPointerSet(&tuple.t_self, BufferGetBlockNumber(buffer), offset);
+	return HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
+}
+
+/* Is a chunk of the value with this number and length still missing? */
+static bool
+is_wanted(const HvToastValue *value, int32 number, int32 length)
+{
+	if (number < 0 || number >= value->nchunks ||
+		!(value->missing & (UINT64CONST(1) << number)))
+		return false;
+	return length == Min(value->size - number * (int32) TOAST_MAX_CHUNK_SIZE,
+						 (int32) TOAST_MAX_CHUNK_SIZE);
+}
+
+void
+HvStoreToastLook(Relation toast, BlockNumber block, Snapshot snapshot, HvToastValue *value,
+				 HvToastLook *look)
+{
+	Buffer		buffer = ReadBuffer(toast, block);
+	Page		page = BufferGetPage(buffer);
+	OffsetNumber last;
+
+	look->found = 0;
+	look->lowest = OID_MAX;
+	look->highest = InvalidOid;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	last = PageIsNew(page) ? 0 : PageGetMaxOffsetNumber(page);
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
+	{
+		ItemId		item = PageGetItemId(page, offset);
+		int32		length;
+		const ChunkRow *row = chunk_at(page, item, &length);
+
+		if (row == NULL)
+			continue;
+		look->lowest = Min(look->lowest, row->id);
+		look->highest = Max(look->highest, row->id);
+		if (row->id != value->id || !is_wanted(value, row->number, length) ||
+			!is_visible(toast, buffer, offset, item, snapshot))
+			continue;
+		memcpy(value->data + row->number * TOAST_MAX_CHUNK_SIZE, VARDATA(row->bytes), length);
+		value->missing &= ~(UINT64CONST(1) << row->number);
+		if (row->number == 0)
+			value->start = block + (offset - 1) / (double) last;
+		look->found++;
+	}
+	UnlockReleaseBuffer(buffer);
+}
