@@ -48,6 +48,7 @@ static const char usage[] =
 "  --k N               LIMIT (default 10)\n"
 "  --queries N         only the first N queries\n"
 "  --rounds N          (default 3)\n"
+"  --first-round N     the number that the first one bears (default 1)\n"
 "  --seconds S         ends a pass over the queries after S seconds (default 10)\n"
 "  --enough R          after the first round, leaves out what follows on a value\n"
 "                      with a recall of R (default .9995)\n"
@@ -82,6 +83,7 @@ typedef struct Compare
 	int			limit;
 	int			k;
 	int			rounds;
+	int			first_round;
 	int			seconds;
 	double		enough;
 	bool		cold;
@@ -132,6 +134,7 @@ static const struct option long_options[] = {
 	{"k", required_argument, NULL, 'k'},
 	{"queries", required_argument, NULL, 'n'},
 	{"rounds", required_argument, NULL, 'r'},
+	{"first-round", required_argument, NULL, 'f'},
 	{"seconds", required_argument, NULL, 's'},
 	{"enough", required_argument, NULL, 'e'},
 	{"cold", no_argument, NULL, 'c'},
@@ -200,6 +203,9 @@ take_option(Compare *compare, int c)
 		case 'r':
 			compare->rounds = (int) HvParseInt("rounds", optarg, 1, 1000);
 			return true;
+		case 'f':
+			compare->first_round = (int) HvParseInt("first-round", optarg, 1, 1000000);
+			return true;
 		case 's':
 			compare->seconds = (int) HvParseInt("seconds", optarg, 0, 100000);
 			return true;
@@ -263,21 +269,21 @@ arm_queries(Compare *compare, const Arm *arm)
 	return *queries;
 }
 
-/* Leaves the arm's index, or all if there is no arm, to the planner. */
+/*
+ * Leaves one index of a table to the planner, or all of them if "only" is NULL.
+ * Primary keys are not touched.
+ */
 static void
-show_index(const Compare *compare, const Arm *arm)
+show_index(const HvTarget *target, const char *only)
 {
-	const HvTarget *target = arm != NULL ? &arm->target : &compare->arms[0].target;
 	PGconn	   *conn = HvConnect(target->conninfo);
+	char	   *valid;
 
-	for (int i = 0; i < compare->narms; i++)
-	{
-		const char *index = compare->arms[i].target.index;
-		const char *valid = arm == NULL || strcmp(index, target->index) == 0 ? "true" : "false";
-
-		HvExec(conn, "UPDATE pg_index SET indisvalid = %s"
-			   " WHERE indexrelid = '%s'::regclass AND indisvalid <> %s", valid, index, valid);
-	}
+	if (asprintf(&valid, only != NULL ? "(indexrelid = '%s'::regclass)" : "true", only) < 0)
+		HvDie("out of memory");
+	HvExec(conn, "UPDATE pg_index SET indisvalid = %s WHERE indrelid = '%s'::regclass"
+		   " AND NOT indisprimary AND indisvalid <> %s", valid, target->table, valid);
+	free(valid);
 	PQfinish(conn);
 }
 
@@ -358,13 +364,13 @@ measure_arm(Compare *compare, const Arm *arm, const char *value, int round)
 	const char *settings[] = {text};
 	HvMeasureJob job = {
 		.target = &arm->target, .queries = arm_queries(compare, arm), .k = compare->k,
-		.repeat = 1, .bare = true, .warm = compare->cold ? -1 : round == 1 ? 0 : WARM_LATER,
+		.repeat = 1, .bare = true, .warm = compare->cold ? -1 : round == compare->first_round ? 0 : WARM_LATER,
 		.seconds = compare->seconds, .nsettings = 1, .settings = settings
 	};
 	HvMeasure	measure;
 
 	snprintf(text, sizeof(text), "%s=%s", arm->setting, value);
-	show_index(compare, arm);
+	show_index(&arm->target, arm->target.index);
 	measure = HvMeasureRun(&job);
 	if (strcmp(measure.index, arm->target.index) != 0)
 		HvDie("the planner takes %s%s where %s was to be measured",
@@ -390,7 +396,7 @@ run_round(Compare *compare, int round)
 				continue;
 			measure = measure_arm(compare, arm, arm->values[step], round);
 			write_line(compare, arm, arm->values[step], round, &measure);
-			if (round == 1 && measure.recall >= compare->enough)
+			if (round == compare->first_round && measure.recall >= compare->enough)
 				arm->nvalues = step + 1;
 		}
 }
@@ -401,13 +407,14 @@ main(int argc, char **argv)
 	static Compare compare = {
 		.target = {.conninfo = "", .column = "embedding", .form = HV_FORM_VECTOR,
 		.metric = HV_METRIC_L2},
-		.k = 10, .rounds = 3, .seconds = 10, .enough = 0.9995
+		.k = 10, .rounds = 3, .first_round = 1, .seconds = 10, .enough = 0.9995
 	};
 
 	HvToolName = "hvcompare";
 	parse_options(&compare, argc, argv);
-	for (int round = 1; round <= compare.rounds; round++)
-		run_round(&compare, round);
-	show_index(&compare, NULL);
+	for (int i = 0; i < compare.rounds; i++)
+		run_round(&compare, compare.first_round + i);
+	for (int i = 0; i < compare.narms; i++)
+		show_index(&compare.arms[i].target, NULL);
 	return 0;
 }
