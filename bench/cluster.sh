@@ -2,6 +2,7 @@
 #
 #	cluster_start [SETTING ...]		initdb and start, in a new temporary folder;
 #									each SETTING is a line of postgresql.conf
+#	cluster_restart [SETTING ...]	stop it and start it again, with further settings
 #	cluster_stop					stop and remove it; also done when the shell
 #									ends for whatever reason
 #
@@ -10,7 +11,8 @@
 # of PG_CONFIG.  They refuse to run as root: then the user HV_SERVER_USER
 # (default postgres) runs them.
 #
-# HV_TMP names the folder for it where TMPDIR (or /tmp) is too small.
+# HV_TMP names the folder for it where TMPDIR (or /tmp) is too small.  Where the
+# variable cluster_cgroup names a folder of control groups, the server starts in them.
 
 PG_CONFIG=${PG_CONFIG:-pg_config}
 HV_SERVER_USER=${HV_SERVER_USER:-postgres}
@@ -23,6 +25,29 @@ cluster_run()
 	else
 		"$@"
 	fi
+}
+
+# cluster_launch: pg_ctl start, in the control groups of cluster_cgroup
+cluster_launch()
+{
+	local group
+	(
+		for group in ${cluster_cgroup:-}; do echo "$BASHPID" >"$group/cgroup.procs"; done
+		cluster_run "$cluster_bin/pg_ctl" -D "$cluster_dir/data" \
+			-l "$cluster_dir/data/server.log" -w -t 600 start >/dev/null
+	) || {
+		cluster_run cat "$cluster_dir/data/server.log" >&2
+		return 1
+	}
+}
+
+cluster_restart()
+{
+	local setting
+	cluster_run "$cluster_bin/pg_ctl" -D "$cluster_dir/data" -m fast -w -t 600 stop >/dev/null
+	for setting in "$@"; do echo "$setting"; done |
+		cluster_run tee -a "$cluster_dir/data/postgresql.conf" >/dev/null
+	cluster_launch
 }
 
 cluster_stop()
@@ -67,11 +92,7 @@ cluster_start()
 		echo "autovacuum = off"
 		for setting in "$@"; do echo "$setting"; done
 	} | cluster_run tee -a "$cluster_dir/data/postgresql.conf" >/dev/null
-	if ! cluster_run "$cluster_bin/pg_ctl" -D "$cluster_dir/data" -l "$cluster_dir/data/server.log" \
-		-w start >/dev/null; then
-		cluster_run cat "$cluster_dir/data/server.log" >&2
-		return 1
-	fi
+	cluster_launch
 	export PGHOST=$cluster_dir PGPORT=5432 PGUSER=bench PGDATABASE=postgres
 	unset PGSERVICE PGPASSWORD PGHOSTADDR PGOPTIONS
 }

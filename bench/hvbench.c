@@ -29,7 +29,10 @@ static const char usage[] =
 "  --gt FILE.ibin      their true neighbours, for recall\n"
 "  --metric NAME       l2, ip or cosine (default l2)\n"
 "  --column NAME       (default embedding)\n"
+"  --type NAME         of the column: real (real[]) or vector (default real)\n"
 "  --index NAME        (default NAME_hv_METRIC)\n"
+"  --method NAME       access method of --create (default hvtree)\n"
+"  --opclass NAME      (default TYPE_METRIC_ops)\n"
 "  --label TEXT        first column of the results (default: the table)\n"
 "  --create OPTIONS    build the index first, WITH (OPTIONS); \"\" for none\n"
 "  --session N=VALUE   a setting for every connection, also the build's (repeatable)\n"
@@ -111,7 +114,10 @@ static const struct option long_options[] = {
 	{"gt", required_argument, NULL, 'g'},
 	{"metric", required_argument, NULL, 'm'},
 	{"column", required_argument, NULL, 'C'},
+	{"type", required_argument, NULL, 'y'},
 	{"index", required_argument, NULL, 'i'},
+	{"method", required_argument, NULL, 'M'},
+	{"opclass", required_argument, NULL, 'o'},
 	{"label", required_argument, NULL, 'l'},
 	{"create", required_argument, NULL, 'c'},
 	{"session", required_argument, NULL, 'S'},
@@ -149,8 +155,17 @@ take_option(Options *options, int c)
 		case 'C':
 			options->target.column = optarg;
 			return true;
+		case 'y':
+			options->target.form = HvParseForm(optarg);
+			return true;
 		case 'i':
 			options->target.index = optarg;
+			return true;
+		case 'M':
+			options->target.method = optarg;
+			return true;
+		case 'o':
+			options->target.opclass = optarg;
 			return true;
 		case 'l':
 			options->label = optarg;
@@ -197,12 +212,6 @@ take_option(Options *options, int c)
 	}
 }
 
-static const char *
-metric_name(HvMetric metric)
-{
-	return metric == HV_METRIC_L2 ? "l2" : metric == HV_METRIC_IP ? "ip" : "cosine";
-}
-
 static void
 parse_options(Options *options, int argc, char **argv)
 {
@@ -231,7 +240,7 @@ parse_options(Options *options, int argc, char **argv)
 	{
 		char	   *name;
 
-		if (asprintf(&name, "%s_hv_%s", target->table, metric_name(target->metric)) < 0)
+		if (asprintf(&name, "%s_hv_%s", target->table, HvTargetMetric(target)) < 0)
 			HvDie("out of memory");
 		target->index = name;
 	}
@@ -245,7 +254,7 @@ add_row(Bench *bench, const HvMeasureJob *job, const char *settings, const HvMea
 	HvReport   *report = &bench->report;
 
 	HvReportText(report, "set", options->label);
-	HvReportText(report, "metric", metric_name(options->target.metric));
+	HvReportText(report, "metric", HvTargetMetric(&options->target));
 	HvReportText(report, "setting", settings);
 	HvReportText(report, "filter", job->filter != NULL ? job->filter : "-");
 	HvReportText(report, "plan", m->indexed ? "index" : "scan");
@@ -282,9 +291,11 @@ add_row(Bench *bench, const HvMeasureJob *job, const char *settings, const HvMea
 	HvReportHidden(report, "build_s", 2, bench->build.seconds);
 	HvReportHidden(report, "build_peak_mb", 0, bench->build.peak_mb);
 	HvReportHidden(report, "build_private_mb", 0, bench->build.private_mb);
+	HvReportHidden(report, "build_segments_mb", 0, bench->build.segments_mb);
+	HvReportHidden(report, "participants", 0, bench->build.participants);
 	HvReportEndRow(report);
 	fprintf(stderr, "  %s %s %s%s%s: recall %.4f, p50 %.3f ms%s\n", options->label,
-			metric_name(options->target.metric), settings,
+			HvTargetMetric(&options->target), settings,
 			job->filter != NULL ? ", " : "", job->filter != NULL ? job->filter : "",
 			m->recall, m->p50, m->indexed || job->sequential ? "" : " (no index scan!)");
 }
@@ -385,8 +396,10 @@ print_index(const Bench *bench)
 	if (index->height >= 0.0)
 		printf(", height %.0f, spill factor %.2f", index->height, index->spill_factor);
 	if (build->seconds >= 0.0)
-		printf("\nbuilt in %.2f s, peak memory of the backend %.0f MB, of that its own %.0f MB",
-			   build->seconds, build->peak_mb, build->private_mb);
+		printf("\nbuilt in %.2f s by %.0f processes, their own memory %.0f MB, segments that they"
+			   " share %.0f MB, peak of the backend with shared buffers %.0f MB",
+			   build->seconds, build->participants, build->private_mb, build->segments_mb,
+			   build->peak_mb);
 	printf("\n");
 	fflush(stdout);
 }
@@ -400,12 +413,12 @@ main(int argc, char **argv)
 	};
 	Bench		bench = {
 		.options = &options,
-		.build = {.seconds = -1.0, .peak_mb = -1.0, .private_mb = -1.0}
+		.build = HvBuildUnknown()
 	};
 
 	HvToolName = "hvbench";
 	parse_options(&options, argc, argv);
-	bench.queries = HvQueriesOpen(options.query, options.gt, options.limit);
+	bench.queries = HvQueriesOpen(options.query, options.gt, options.limit, options.target.form);
 	if (options.create != NULL)
 		bench.build = HvCreateIndex(&options.target, options.create);
 	bench.index = HvInspectIndex(&options.target);

@@ -10,7 +10,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,20 +17,37 @@
 #include "hvcreate.h"
 #include "hvtool.h"
 
-#define WATCH_MS		20
-#define TELL_SECONDS	5.0
-
 const char *
 HvTargetOperator(const HvTarget *target)
 {
 	return target->metric == HV_METRIC_L2 ? "<->" : target->metric == HV_METRIC_IP ? "<#>" : "<=>";
 }
 
+const char *
+HvTargetMetric(const HvTarget *target)
+{
+	return target->metric == HV_METRIC_L2 ? "l2" : target->metric == HV_METRIC_IP ? "ip" : "cosine";
+}
+
+Oid
+HvTargetType(PGconn *conn, const HvTarget *target)
+{
+	if (target->form == HV_FORM_REAL)
+		return HV_TYPE_REAL_ARRAY;
+	return (Oid) HvQueryNumber(conn, "SELECT 'vector'::regtype::oid::int8");
+}
+
+/* The name of the operator class; all of them are made alike. */
 static const char *
 operator_class(const HvTarget *target)
 {
-	return target->metric == HV_METRIC_L2 ? "real_l2_ops" :
-		target->metric == HV_METRIC_IP ? "real_ip_ops" : "real_cosine_ops";
+	static char name[64];
+
+	if (target->opclass != NULL)
+		return target->opclass;
+	snprintf(name, sizeof(name), "%s_%s_ops",
+			 target->form == HV_FORM_REAL ? "real" : "vector", HvTargetMetric(target));
+	return name;
 }
 
 void
@@ -58,93 +74,24 @@ HvTargetConnect(const HvTarget *target)
 	return conn;
 }
 
-/* Takes one field, in kB, of /proc/PID/status; -1 where it is not to be had. */
-static double
-process_mb(int pid, const char *field)
-{
-	char		path[64];
-	char		line[256];
-	FILE	   *file;
-	double		mb = -1.0;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "r");
-	if (file == NULL)
-		return -1.0;
-	while (fgets(line, sizeof(line), file) != NULL)
-		if (strncmp(line, field, strlen(field)) == 0)
-			mb = strtod(line + strlen(field), NULL) / 1024.0;
-	fclose(file);
-	return mb;
-}
-
-/* what the server says of a running CREATE INDEX */
-static void
-tell_progress(PGconn *other, int pid, double seconds)
-{
-	PGresult   *result = HvQuery(other,
-								 "SELECT phase, tuples_done, tuples_total, blocks_done, blocks_total"
-								 " FROM pg_stat_progress_create_index WHERE pid = %d", pid);
-
-	if (PQntuples(result) > 0)
-		fprintf(stderr, "  create index: %.0f s, %s, rows %s of %s, blocks %s of %s\n", seconds,
-				PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2),
-				PQgetvalue(result, 0, 3), PQgetvalue(result, 0, 4));
-	PQclear(result);
-}
-
-/* Waits for the statement that conn has been sent, and watches its backend. */
-static void
-watch(PGconn *conn, PGconn *other, HvBuildFigures *figures)
-{
-	int			pid = PQbackendPID(conn);
-	double		started = HvNow();
-	double		told = started;
-	PGresult   *result;
-
-	while (PQisBusy(conn))
-	{
-		struct pollfd wait = {.fd = PQsocket(conn), .events = POLLIN};
-		double		mb = process_mb(pid, "RssAnon:");
-
-		if (mb > figures->private_mb)
-			figures->private_mb = mb;
-		if (poll(&wait, 1, WATCH_MS) > 0 && PQconsumeInput(conn) == 0)
-			HvDie("%s", PQerrorMessage(conn));
-		if (HvNow() - told > TELL_SECONDS)
-		{
-			told = HvNow();
-			tell_progress(other, pid, told - started);
-		}
-	}
-	figures->seconds = HvNow() - started;
-	figures->peak_mb = process_mb(pid, "VmHWM:");
-	while ((result = PQgetResult(conn)) != NULL)
-	{
-		HvCheckResult(conn, result, PGRES_COMMAND_OK);
-		PQclear(result);
-	}
-}
-
 HvBuildFigures
 HvCreateIndex(const HvTarget *target, const char *options)
 {
-	HvBuildFigures figures = {.seconds = -1.0, .peak_mb = -1.0, .private_mb = -1.0};
+	HvBuildFigures figures;
 	PGconn	   *other = HvConnect(target->conninfo);
 	PGconn	   *conn;
 	char	   *sql;
 
 	HvExec(other, "DROP INDEX IF EXISTS %s", target->index);
 	conn = HvTargetConnect(target);
-	if (asprintf(&sql, "CREATE INDEX %s ON %s USING hvtree (%s %s)%s%s%s", target->index,
-				 target->table, target->column, operator_class(target),
+	if (asprintf(&sql, "CREATE INDEX %s ON %s USING %s (%s %s)%s%s%s", target->index,
+				 target->table, target->method != NULL ? target->method : "hvtree",
+				 target->column, operator_class(target),
 				 options[0] != '\0' ? " WITH (" : "", options,
 				 options[0] != '\0' ? ")" : "") < 0)
 		HvDie("out of memory");
 	fprintf(stderr, "  %s\n", sql);
-	if (PQsendQuery(conn, sql) != 1)
-		HvDie("%s", PQerrorMessage(conn));
-	watch(conn, other, &figures);
+	figures = HvWatchStatement(conn, other, sql);
 	free(sql);
 	PQfinish(conn);
 	PQfinish(other);
@@ -168,7 +115,8 @@ HvInspectIndex(const HvTarget *target)
 
 		figures.index_mb = bytes / mb;
 		figures.bytes_per_row = figures.rows > 0 ? bytes / figures.rows : -1.0;
-		if (HvHasFunction(conn, "hvtree_stats"))
+		if (HvQueryNumber(conn, "SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = c.relam"
+						  " WHERE c.oid = '%s'::regclass AND amname = 'hvtree'", target->index) > 0)
 		{
 			PGresult   *stats = HvQuery(conn, "SELECT height, spill_factor FROM hvtree_stats('%s')",
 										target->index);

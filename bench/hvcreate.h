@@ -15,6 +15,8 @@
 
 #include "hvclient.h"
 #include "hvmetric.h"
+#include "hvwatch.h"
+#include "hvwire.h"
 
 /* which column is searched, and how; all names are used as they stand in SQL */
 typedef struct HvTarget
@@ -23,19 +25,15 @@ typedef struct HvTarget
 	const char *table;
 	const char *column;
 	const char *index;
+	const char *method;			/* access method; NULL: hvtree */
+	const char *opclass;		/* NULL: of the type and the metric */
+	HvForm		form;			/* type of the column */
 	HvMetric	metric;
 	int			nsettings;
 	const char *const *settings;	/* "name=value", for every connection */
 } HvTarget;
 
 /* negative: not known */
-typedef struct HvBuildFigures
-{
-	double		seconds;
-	double		peak_mb;		/* VmHWM of the backend: shared buffers included */
-	double		private_mb;		/* largest RssAnon seen, every 20 ms */
-} HvBuildFigures;
-
 typedef struct HvIndexFigures
 {
 	double		rows;			/* of the table */
@@ -48,6 +46,12 @@ typedef struct HvIndexFigures
 
 /* "<->", "<#>" or "<=>" */
 extern const char *HvTargetOperator(const HvTarget *target);
+
+/* "l2", "ip" or "cosine" */
+extern const char *HvTargetMetric(const HvTarget *target);
+
+/* The type of the column, as the server of conn numbers it. */
+extern Oid	HvTargetType(PGconn *conn, const HvTarget *target);
 
 /* A connection with the target's settings made. */
 extern PGconn *HvTargetConnect(const HvTarget *target);

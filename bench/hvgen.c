@@ -322,7 +322,7 @@ main(int argc, char **argv)
 
 	base = open_source(&options, HV_STREAM_BASE, NULL);
 	if (options.copy)
-		HvWireCopy(base, write_stdout, NULL, NULL);
+		HvWireCopy(base, HV_FORM_REAL, write_stdout, NULL, NULL);
 	else
 	{
 		query = open_source(&options, HV_STREAM_QUERY, base);

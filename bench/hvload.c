@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvload.c
- *	  Program: vectors into a table (id bigint primary key, embedding real[]).
+ *	  Program: vectors into a table (id bigint primary key, embedding).
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -22,11 +22,13 @@
 
 static const char usage[] =
 "Usage: hvload --base SOURCE --table NAME [option ...]\n"
-"Makes the table NAME (id bigint PRIMARY KEY, embedding real[]) anew and fills it;\n"
+"Makes the table NAME (id bigint PRIMARY KEY, embedding TYPE) anew and fills it;\n"
 "ids are row numbers, from 0.\n"
 "\n"
 "  --base SOURCE     the vectors\n"
 "  --table NAME\n"
+"  --type NAME       real: real[], or vector: vector(n) of the extension pgvector,\n"
+"                    which must be there (default real)\n"
 "  --storage NAME    of the vectors: default, plain, external (default \"default\")\n"
 "  --conninfo STR    where the server is (default: as the environment says)\n"
 "\n"
@@ -42,7 +44,7 @@ send_copy(void *target, const void *bytes, size_t size)
 }
 
 static void
-copy_rows(PGconn *conn, const HvSource *base, const char *table, const char *label)
+copy_rows(PGconn *conn, const HvSource *base, HvForm form, const char *table, const char *label)
 {
 	char	   *sql;
 	PGresult   *result;
@@ -54,7 +56,7 @@ copy_rows(PGconn *conn, const HvSource *base, const char *table, const char *lab
 	HvCheckResult(conn, result, PGRES_COPY_IN);
 	PQclear(result);
 	free(sql);
-	HvWireCopy(base, send_copy, conn, label);
+	HvWireCopy(base, form, send_copy, conn, label);
 	if (PQputCopyEnd(conn, NULL) != 1)
 		HvDie("%s", PQerrorMessage(conn));
 	while ((result = PQgetResult(conn)) != NULL)
@@ -65,22 +67,25 @@ copy_rows(PGconn *conn, const HvSource *base, const char *table, const char *lab
 }
 
 static void
-load(PGconn *conn, const HvSource *base, const char *name, const char *storage)
+load(PGconn *conn, const HvSource *base, HvForm form, const char *name, const char *storage)
 {
 	char	   *table = PQescapeIdentifier(conn, name, strlen(name));
 	double		started = HvNow();
+	char		type[32] = "real[]";
 
+	if (form == HV_FORM_VECTOR)
+		snprintf(type, sizeof(type), "vector(%d)", base->dim);
 	if (table == NULL)
 		HvDie("%s", PQerrorMessage(conn));
 	HvExec(conn, "BEGIN");
 	HvExec(conn, "DROP TABLE IF EXISTS %s", table);
-	HvExec(conn, "CREATE TABLE %s (id bigint NOT NULL, embedding real[] NOT NULL)", table);
+	HvExec(conn, "CREATE TABLE %s (id bigint NOT NULL, embedding %s NOT NULL)", table, type);
 	if (strcmp(storage, "default") != 0)
 		HvExec(conn, "ALTER TABLE %s ALTER COLUMN embedding SET STORAGE %s", table, storage);
 
 	/* element statistics of vectors serve nobody and take longer than the load */
 	HvExec(conn, "ALTER TABLE %s ALTER COLUMN embedding SET STATISTICS 0", table);
-	copy_rows(conn, base, table, name);
+	copy_rows(conn, base, form, table, name);
 	HvExec(conn, "ALTER TABLE %s ADD PRIMARY KEY (id)", table);
 	HvExec(conn, "COMMIT");
 	HvExec(conn, "VACUUM (ANALYZE) %s", table);
@@ -97,6 +102,7 @@ main(int argc, char **argv)
 	static const struct option options[] = {
 		{"base", required_argument, NULL, 'b'},
 		{"table", required_argument, NULL, 't'},
+		{"type", required_argument, NULL, 'T'},
 		{"storage", required_argument, NULL, 's'},
 		{"conninfo", required_argument, NULL, 'c'},
 		{"help", no_argument, NULL, 'h'},
@@ -104,6 +110,7 @@ main(int argc, char **argv)
 	};
 	const char *base = NULL;
 	const char *table = NULL;
+	HvForm		form = HV_FORM_REAL;
 	const char *storage = "default";
 	const char *conninfo = "";
 	PGconn	   *conn;
@@ -119,6 +126,9 @@ main(int argc, char **argv)
 				break;
 			case 't':
 				table = optarg;
+				break;
+			case 'T':
+				form = HvParseForm(optarg);
 				break;
 			case 's':
 				storage = optarg;
@@ -143,7 +153,7 @@ main(int argc, char **argv)
 		HvDie("--storage must be default, plain or external, not \"%s\"", storage);
 
 	conn = HvConnect(conninfo);
-	load(conn, HvSourceOpen(base, HV_STREAM_BASE, NULL), table, storage);
+	load(conn, HvSourceOpen(base, HV_STREAM_BASE, NULL), form, table, storage);
 	PQfinish(conn);
 	return 0;
 }

@@ -31,12 +31,14 @@ typedef struct Session
 {
 	const HvMeasureJob *job;
 	PGconn	   *conn;
+	Oid			type;			/* of the parameter */
 } Session;
 
 /* what one pass over the queries found; arrays of n queries */
 typedef struct Pass
 {
 	int			limit;
+	int			done;			/* queries that ran */
 	double	   *ms;
 	int		   *counts;			/* rows returned */
 	int64_t    *ids;			/* n * limit */
@@ -44,7 +46,7 @@ typedef struct Pass
 } Pass;
 
 HvQueries *
-HvQueriesOpen(const char *name, const char *truth, int limit)
+HvQueriesOpen(const char *name, const char *truth, int limit, HvForm form)
 {
 	HvQueries  *queries = HvAlloc(sizeof(HvQueries));
 	HvSource   *source = HvSourceOpen(name, HV_STREAM_QUERY, NULL);
@@ -53,11 +55,11 @@ HvQueriesOpen(const char *name, const char *truth, int limit)
 	queries->n = (int) source->n;
 	if (limit > 0 && limit < queries->n)
 		queries->n = limit;
-	queries->size = HvWireArraySize(source->dim);
+	queries->size = HvWireVectorSize(form, source->dim);
 	queries->parameters = HvAlloc((size_t) queries->n * queries->size);
 	for (int i = 0; i < queries->n; i++)
-		HvWireArray(rows + (size_t) i * (size_t) source->dim, source->dim,
-					queries->parameters + (size_t) i * queries->size);
+		HvWireVector(form, rows + (size_t) i * (size_t) source->dim, source->dim,
+					 queries->parameters + (size_t) i * queries->size);
 	free(rows);
 	if (truth != NULL)
 	{
@@ -95,6 +97,7 @@ open_session(const HvMeasureJob *job)
 {
 	Session		session = {.job = job, .conn = HvTargetConnect(job->target)};
 
+	session.type = HvTargetType(session.conn, job->target);
 	for (int i = 0; i < job->nsettings; i++)
 		HvApplySetting(session.conn, job->settings[i]);
 	return session;
@@ -104,7 +107,7 @@ open_session(const HvMeasureJob *job)
 static void
 prepare(Session *session, const char *name, int limit, bool with_distance)
 {
-	const Oid	types[] = {HV_TYPE_REAL_ARRAY};
+	const Oid	types[] = {session->type};
 	char	   *sql = statement(session->job, limit, with_distance);
 	PGresult   *result = PQprepare(session->conn, name, sql, 1, types);
 
@@ -126,31 +129,41 @@ execute(Session *session, const char *name, int query)
 	return result;
 }
 
-/* Does the planner take an index scan for the statement? */
+/*
+ * Does the planner take an index scan for the statement?  If so, name gets the
+ * name of the index.
+ */
 static bool
-plan_is_indexed(Session *session, int limit)
+plan_is_indexed(Session *session, int limit, char name[HV_NAME_SIZE])
 {
+	static const char scan[] = "Index Scan using ";
 	const HvQueries *queries = session->job->queries;
-	const Oid	types[] = {HV_TYPE_REAL_ARRAY};
+	const Oid	types[] = {session->type};
 	const char *values[] = {(const char *) queries->parameters};
 	const int	lengths[] = {(int) queries->size};
 	const int	formats[] = {1};
 	char	   *sql = statement(session->job, limit, false);
 	char	   *explain;
 	PGresult   *result;
-	bool		indexed = false;
 
+	name[0] = '\0';
 	if (asprintf(&explain, "EXPLAIN (COSTS OFF) %s", sql) < 0)
 		HvDie("out of memory");
 	result = PQexecParams(session->conn, explain, 1, types, values, lengths, formats, 0);
 	HvCheckResult(session->conn, result, PGRES_TUPLES_OK);
 	for (int i = 0; i < PQntuples(result); i++)
-		if (strstr(PQgetvalue(result, i, 0), "Index Scan using") != NULL)
-			indexed = true;
+	{
+		const char *found = strstr(PQgetvalue(result, i, 0), scan);
+
+		if (found == NULL)
+			continue;
+		found += sizeof(scan) - 1;
+		snprintf(name, HV_NAME_SIZE, "%.*s", (int) strcspn(found, " "), found);
+	}
 	PQclear(result);
 	free(explain);
 	free(sql);
-	return indexed;
+	return name[0] != '\0';
 }
 
 /*
@@ -160,10 +173,12 @@ plan_is_indexed(Session *session, int limit)
 static void
 force_sequential(Session *session)
 {
+	char		index[HV_NAME_SIZE];
+
 	HvExec(session->conn, "SET enable_indexscan = off");
 	HvExec(session->conn, "SET enable_seqscan = on");
 	HvExec(session->conn, "SET enable_sort = on");
-	if (plan_is_indexed(session, session->job->k))
+	if (plan_is_indexed(session, session->job->k, index))
 		HvDie("the planner takes the index even when told not to");
 }
 
@@ -203,16 +218,23 @@ read_float8(const char *bytes)
 	return value;
 }
 
-/* Runs all queries once. */
+/* Runs the first "count" queries once, or as many as the seconds of the job let. */
 static void
-run_pass(Session *session, const char *name, Pass *pass)
+run_pass(Session *session, const char *name, Pass *pass, int count)
 {
-	for (int q = 0; q < session->job->queries->n; q++)
+	double		seconds = session->job->seconds;
+	double		began = HvNow();
+
+	pass->done = 0;
+	for (int q = 0; q < count; q++)
 	{
 		size_t		first = (size_t) q * (size_t) pass->limit;
 		double		started = HvNow();
-		PGresult   *result = execute(session, name, q);
+		PGresult   *result;
 
+		if (seconds > 0.0 && q >= HV_FEWEST_QUERIES && started - began > seconds)
+			break;
+		result = execute(session, name, q);
 		pass->ms[q] = (HvNow() - started) * 1e3;
 		pass->counts[q] = PQntuples(result);
 		for (int i = 0; i < pass->counts[q]; i++)
@@ -222,6 +244,7 @@ run_pass(Session *session, const char *name, Pass *pass)
 				pass->distances[first + (size_t) i] = read_float8(PQgetvalue(result, i, 1));
 		}
 		PQclear(result);
+		pass->done++;
 	}
 }
 
@@ -237,7 +260,7 @@ pass_recall(const HvQueries *queries, const Pass *pass)
 
 	if (queries->truth == NULL || queries->truth->dim < k)
 		return -1.0;
-	for (int q = 0; q < queries->n; q++)
+	for (int q = 0; q < pass->done; q++)
 	{
 		const int32_t *truth = HvFileNeighbours(queries->truth, q);
 		const float *distances = HvFileDistances(queries->truth, q);
@@ -255,7 +278,7 @@ pass_recall(const HvQueries *queries, const Pass *pass)
 				}
 		hits += found < k ? found : k;
 	}
-	return (double) hits / ((double) queries->n * k);
+	return (double) hits / ((double) pass->done * k);
 }
 
 /* One more pass, each query followed by the question what it did. */
@@ -312,28 +335,47 @@ new_measure(void)
 static void
 measure_times(Session *session, const char *name, Pass *pass, HvMeasure *measure)
 {
-	int			n = session->job->queries->n;
 	int			repeat = session->job->repeat;
-	double	   *ms = HvAlloc((size_t) (n * repeat) * sizeof(double));
+	double	   *ms = HvAlloc((size_t) (session->job->queries->n * repeat) * sizeof(double));
+	int			n = 0;
 	double		sum = 0.0;
 	double		rows = 0.0;
 
 	for (int i = 0; i < repeat; i++)
 	{
-		run_pass(session, name, pass);
-		memcpy(ms + i * n, pass->ms, (size_t) n * sizeof(double));
+		run_pass(session, name, pass, session->job->queries->n);
+		memcpy(ms + n, pass->ms, (size_t) pass->done * sizeof(double));
+		n += pass->done;
 	}
-	for (int i = 0; i < n * repeat; i++)
+	for (int i = 0; i < n; i++)
 		sum += ms[i];
-	for (int q = 0; q < n; q++)
+	for (int q = 0; q < pass->done; q++)
 		rows += pass->counts[q];
-	HvSortDoubles(ms, n * repeat);
-	measure->p50 = HvPercentile(ms, n * repeat, 0.50);
-	measure->p95 = HvPercentile(ms, n * repeat, 0.95);
-	measure->p99 = HvPercentile(ms, n * repeat, 0.99);
-	measure->qps = n * repeat / (sum / 1e3);
-	measure->rows = rows / n;
+	HvSortDoubles(ms, n);
+	measure->queries = n;
+	measure->p50 = HvPercentile(ms, n, 0.50);
+	measure->p95 = HvPercentile(ms, n, 0.95);
+	measure->p99 = HvPercentile(ms, n, 0.99);
+	for (int i = 0; i < HV_QUANTILES; i++)
+		measure->quantiles[i] = HvPercentile(ms, n, (double) i / (HV_QUANTILES - 1));
+	measure->qps = n / (sum / 1e3);
+	measure->rows = rows / pass->done;
 	free(ms);
+}
+
+/* The pass of LIMIT 100, once. */
+static void
+measure_hundred(Session *session, HvMeasure *measure)
+{
+	const HvQueries *queries = session->job->queries;
+	Pass		pass = new_pass(queries, 100, false);
+
+	prepare(session, "many", 100, false);
+	run_pass(session, "many", &pass, queries->n);
+	measure->recall100 = pass_recall(queries, &pass);
+	HvSortDoubles(pass.ms, pass.done);
+	measure->p50_100 = HvPercentile(pass.ms, pass.done, 0.5);
+	free_pass(&pass);
 }
 
 HvMeasure
@@ -342,27 +384,20 @@ HvMeasureRun(const HvMeasureJob *job)
 	HvMeasure	measure = new_measure();
 	Session		session = open_session(job);
 	Pass		pass = new_pass(job->queries, job->k, false);
+	int			warm = job->warm > 0 && job->warm < job->queries->n ? job->warm : job->queries->n;
 
 	if (job->sequential)
 		force_sequential(&session);
 	prepare(&session, "few", job->k, false);
-	measure.indexed = plan_is_indexed(&session, job->k);
-	if (!job->sequential)
-		run_pass(&session, "few", &pass);
+	measure.indexed = plan_is_indexed(&session, job->k, measure.index);
+	if (!job->sequential && job->warm >= 0)
+		run_pass(&session, "few", &pass, warm);
 	measure_times(&session, "few", &pass, &measure);
 	measure.recall = pass_recall(job->queries, &pass);
 	free_pass(&pass);
-	if (!job->sequential && !job->brief)
-	{
-		pass = new_pass(job->queries, 100, false);
-		prepare(&session, "many", 100, false);
-		run_pass(&session, "many", &pass);
-		measure.recall100 = pass_recall(job->queries, &pass);
-		HvSortDoubles(pass.ms, job->queries->n);
-		measure.p50_100 = HvPercentile(pass.ms, job->queries->n, 0.5);
-		free_pass(&pass);
-	}
-	if (!job->sequential && measure.indexed &&
+	if (!job->sequential && !job->brief && !job->bare)
+		measure_hundred(&session, &measure);
+	if (!job->sequential && !job->bare && measure.indexed &&
 		HvHasFunction(session.conn, "hvtree_last_scan"))
 		measure_phases(&session, "few", &measure);
 	PQfinish(session.conn);
@@ -384,14 +419,14 @@ HvMeasureFiltered(const HvMeasureJob *job)
 
 	force_sequential(&exact);
 	prepare(&exact, "exact", job->k, true);
-	run_pass(&exact, "exact", &truth);
+	run_pass(&exact, "exact", &truth, n);
 	PQfinish(exact.conn);
 
 	/* the pass that asks for distances serves as the warm-up of the other */
 	prepare(&session, "checked", job->k, true);
-	run_pass(&session, "checked", &pass);
+	run_pass(&session, "checked", &pass, n);
 	prepare(&session, "few", job->k, false);
-	measure.indexed = plan_is_indexed(&session, job->k);
+	measure.indexed = plan_is_indexed(&session, job->k, measure.index);
 	measure_times(&session, "few", &timed, &measure);
 	if (measure.indexed && HvHasFunction(session.conn, "hvtree_last_scan"))
 		measure_phases(&session, "few", &measure);

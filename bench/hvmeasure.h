@@ -35,8 +35,11 @@ typedef struct HvQueries
 	HvFile	   *truth;			/* NULL: not known */
 } HvQueries;
 
-/* from a source and an .ibin file (or NULL); at most limit of them, 0 = all */
-extern HvQueries *HvQueriesOpen(const char *source, const char *truth, int limit);
+/*
+ * From a source and an .ibin file (or NULL); at most limit of them, 0 = all.  The
+ * parameters are of the type of the column that they are for.
+ */
+extern HvQueries *HvQueriesOpen(const char *source, const char *truth, int limit, HvForm form);
 
 /* what hvtree_last_scan() tells, in the order of its query in hvmeasure.c */
 enum
@@ -55,10 +58,17 @@ enum
 	HV_PHASES
 };
 
+/* shares 0, 1/200, 2/200, ... 1 */
+#define HV_QUANTILES	201
+
+/* a name of PostgreSQL and its end */
+#define HV_NAME_SIZE	64
+
 /* negative: not known */
 typedef struct HvMeasure
 {
 	bool		indexed;		/* the plan has an index scan */
+	char		index[HV_NAME_SIZE];	/* of this index */
 	double		recall;			/* of the k that were asked for */
 	double		recall100;		/* of 100 */
 	double		rows;			/* mean rows returned */
@@ -71,7 +81,11 @@ typedef struct HvMeasure
 	double		exact_p50;		/* the same rows by sequential scan */
 	double		phases[HV_PHASES];	/* medians */
 	double		mean_codes;		/* leaves differ in size: of this the mean as well */
+	int			queries;		/* times measured */
+	double		quantiles[HV_QUANTILES];	/* of the times, milliseconds */
 } HvMeasure;
+
+#define HV_FEWEST_QUERIES	50
 
 typedef struct HvMeasureJob
 {
@@ -81,6 +95,10 @@ typedef struct HvMeasureJob
 	int			repeat;			/* measured passes */
 	bool		sequential;		/* without the index */
 	bool		brief;			/* not also LIMIT 100 */
+	bool		bare;			/* times and recall, nothing else */
+	int			warm;			/* queries before the measured ones; 0: all; -1: none */
+	double		seconds;		/* ends a pass after so long, at the earliest after
+								 * HV_FEWEST_QUERIES; 0: never */
 	const char *filter;			/* SQL condition, or NULL */
 	int			nsettings;
 	const char *const *settings;	/* "name=value", besides the target's */

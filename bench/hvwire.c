@@ -20,6 +20,9 @@
 /* dimensions, flag of nulls, element type, length, lower bound */
 #define ARRAY_HEADER	(5 * sizeof(uint32_t))
 
+/* dimensions, unused */
+#define VECTOR_HEADER	(2 * sizeof(uint16_t))
+
 #define TELL_SECONDS	10.0
 
 /* rows given to the sink at once: 0.5 MB at 1024 dimensions */
@@ -49,27 +52,48 @@ put64(uint8_t *out, uint64_t value)
 	return out + sizeof(value);
 }
 
-size_t
-HvWireArraySize(int n)
+HvForm
+HvParseForm(const char *text)
 {
-	/* before every value stands its length */
+	if (strcmp(text, "real") == 0)
+		return HV_FORM_REAL;
+	if (strcmp(text, "vector") == 0)
+		return HV_FORM_VECTOR;
+	HvDie("the type must be real or vector, not \"%s\"", text);
+}
+
+size_t
+HvWireVectorSize(HvForm form, int n)
+{
+	if (form == HV_FORM_VECTOR)
+		return VECTOR_HEADER + (size_t) n * sizeof(uint32_t);
+	/* before every value of an array stands its length */
 	return ARRAY_HEADER + (size_t) n * 2 * sizeof(uint32_t);
 }
 
 uint8_t *
-HvWireArray(const float *values, int n, uint8_t *out)
+HvWireVector(HvForm form, const float *values, int n, uint8_t *out)
 {
-	out = put32(out, 1);
-	out = put32(out, 0);
-	out = put32(out, HV_TYPE_REAL);
-	out = put32(out, (uint32_t) n);
-	out = put32(out, 1);
+	if (form == HV_FORM_VECTOR)
+	{
+		out = put16(out, (uint16_t) n);
+		out = put16(out, 0);
+	}
+	else
+	{
+		out = put32(out, 1);
+		out = put32(out, 0);
+		out = put32(out, HV_TYPE_REAL);
+		out = put32(out, (uint32_t) n);
+		out = put32(out, 1);
+	}
 	for (int i = 0; i < n; i++)
 	{
 		uint32_t	bits;
 
 		memcpy(&bits, &values[i], sizeof(bits));
-		out = put32(out, sizeof(bits));
+		if (form == HV_FORM_REAL)
+			out = put32(out, sizeof(bits));
 		out = put32(out, bits);
 	}
 	return out;
@@ -86,22 +110,22 @@ HvWireReadInt8(const char *bytes)
 
 /* one row: two fields, each behind its length */
 static uint8_t *
-put_row(uint8_t *out, int64_t id, const float *values, int dim)
+put_row(uint8_t *out, HvForm form, int64_t id, const float *values, int dim)
 {
 	out = put16(out, 2);
 	out = put32(out, sizeof(int64_t));
 	out = put64(out, (uint64_t) id);
-	out = put32(out, (uint32_t) HvWireArraySize(dim));
-	return HvWireArray(values, dim, out);
+	out = put32(out, (uint32_t) HvWireVectorSize(form, dim));
+	return HvWireVector(form, values, dim, out);
 }
 
 void
-HvWireCopy(const HvSource *source, HvSink sink, void *target, const char *label)
+HvWireCopy(const HvSource *source, HvForm form, HvSink sink, void *target, const char *label)
 {
 	/* signature, flags, length of the header's extension */
 	static const char header[] = "PGCOPY\n\377\r\n\0" "\0\0\0\0" "\0\0\0";
 	static const uint8_t trailer[] = {0xff, 0xff};
-	size_t		row_size = 2 + 4 + 8 + 4 + HvWireArraySize(source->dim);
+	size_t		row_size = 2 + 4 + 8 + 4 + HvWireVectorSize(form, source->dim);
 	float	   *rows = HvAlloc(COPY_ROWS * (size_t) source->dim * sizeof(float));
 	uint8_t    *buffer = HvAlloc(COPY_ROWS * row_size);
 	double		started = HvNow();
@@ -116,7 +140,8 @@ HvWireCopy(const HvSource *source, HvSink sink, void *target, const char *label)
 
 		HvSourceRows(source, first, count, rows);
 		for (int i = 0; i < count; i++)
-			end = put_row(end, first + i, rows + (size_t) i * (size_t) source->dim, source->dim);
+			end = put_row(end, form, first + i, rows + (size_t) i * (size_t) source->dim,
+						  source->dim);
 		sink(target, buffer, (size_t) (end - buffer));
 		if (label != NULL && HvNow() - told > TELL_SECONDS)
 		{

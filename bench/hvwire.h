@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * hvwire.h
- *	  PostgreSQL's binary forms of what the programs send: real[] parameters,
- *	  and COPY BINARY streams of rows (id int8, embedding real[]).
+ *	  PostgreSQL's binary forms of what the programs send: vectors as real[] or
+ *	  as pgvector's type vector, and COPY BINARY streams of rows (id int8,
+ *	  embedding).
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -24,11 +25,21 @@
 #define HV_TYPE_REAL		700
 #define HV_TYPE_REAL_ARRAY	1021
 
-/* bytes of an array of n values */
-extern size_t HvWireArraySize(int n);
+/* the type that a column of vectors has */
+typedef enum HvForm
+{
+	HV_FORM_REAL,				/* real[] */
+	HV_FORM_VECTOR				/* vector, of the extension pgvector */
+} HvForm;
 
-/* Writes the array at out; returns the byte behind it. */
-extern uint8_t *HvWireArray(const float *values, int n, uint8_t *out);
+/* "real" or "vector", or the end of the program */
+extern HvForm HvParseForm(const char *text);
+
+/* bytes of a vector of n values */
+extern size_t HvWireVectorSize(HvForm form, int n);
+
+/* Writes the vector at out; returns the byte behind it. */
+extern uint8_t *HvWireVector(HvForm form, const float *values, int n, uint8_t *out);
 
 /* an int8 as results bring it */
 extern int64_t HvWireReadInt8(const char *bytes);
@@ -40,6 +51,7 @@ typedef void (*HvSink) (void *target, const void *bytes, size_t size);
  * A whole COPY BINARY stream: all rows of the source, ids from 0.  label, if not
  * NULL, makes it tell stderr every few seconds how far it is.
  */
-extern void HvWireCopy(const HvSource *source, HvSink sink, void *target, const char *label);
+extern void HvWireCopy(const HvSource *source, HvForm form, HvSink sink, void *target,
+					   const char *label);
 
 #endif							/* HVWIRE_H */

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+#
+# bench/in_root.sh ROOT COMMAND [ARGUMENT ...]
+#	Runs a command of this source tree in another Debian system, one that lies
+#	in the folder ROOT (as debootstrap makes it): with the PostgreSQL of that
+#	system and whatever extensions are installed there.
+#
+#	The tree is copied to ROOT/h/NAME/main and built there, and the extension is
+#	installed into a private copy of that PostgreSQL (test/tempinstall.sh), which
+#	goes when the command ends.  Inside, the folder of vector sets (HV_DATA) and
+#	that of results (bench/results) are those of this tree, so results need not be
+#	brought back.
+#
+#	Everything is mounted in a mount namespace of its own, so nothing is mounted
+#	for anybody else, and nothing is left mounted.  Needs root, and in ROOT:
+#	PostgreSQL with its server headers, gcc, make, libpq-dev, bash.
+#
+#	HV_ROOT_NAME	NAME (default bench)
+#
+#	All other variables are passed on as they are.
+
+set -euo pipefail
+
+if [ $# -lt 2 ] || [ ! -d "$1/usr" ]; then
+	sed -n '3,6s/^#//p' "$0" >&2
+	exit 2
+fi
+top=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$1" && pwd)
+name=${HV_ROOT_NAME:-bench}
+inside=/h/$name
+data=${HV_DATA:-$top/shared/data}
+[ -d "$data" ] || data=$top/../shared/data
+[ -d "$data" ] || data=/var/empty
+shift
+
+mkdir -p "$root$inside/main" "$root$inside/data" "$top/bench/results"
+# what was built there stays, so that only what changed is built anew
+(cd "$top" && tar -cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.bc' \
+	--exclude=bench/results --exclude=bench/obj \
+	$(sed -n 's|^/\(hv[a-z]*\)$|--exclude=bench/\1|p' bench/.gitignore) .) |
+	tar -C "$root$inside/main" -xf -
+mkdir -p "$root$inside/main/bench/results"
+
+export HV_DATA=$inside/data
+unset PG_CONFIG MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL TMPDIR
+exec unshare --mount --propagation private bash -euc '
+	root=$1 inside=$2 data=$3 results=$4
+	shift 4
+	mount -t proc proc "$root/proc"
+	mount --rbind /dev "$root/dev"
+	mount --rbind /sys "$root/sys"
+	[ ! -d "$data" ] || mount --bind "$data" "$root$inside/data"
+	mount --bind "$results" "$root$inside/main/bench/results"
+	exec chroot "$root" "$inside/main/bench/in_private.sh" "$@"
+' in_root "$root" "$inside" "$data" "$top/bench/results" "$@"
