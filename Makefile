@@ -18,6 +18,7 @@ MODULE_big = hvindex
 OBJS = \
 	src/hvaccess.o \
 	src/hvbuild.o \
+	src/hvcalibrate.o \
 	src/hvcensus.o \
 	src/hvcentroid.o \
 	src/hvcheck.o \
@@ -58,6 +59,7 @@ OBJS = \
 	src/hvpool.o \
 	src/hvquery.o \
 	src/hvreassign.o \
+	src/hvreplay.o \
 	src/hvrerank.o \
 	src/hvrotate.o \
 	src/hvsample.o \
@@ -71,6 +73,7 @@ OBJS = \
 	src/hvsplit.o \
 	src/hvstore.o \
 	src/hvtoast.o \
+	src/hvtrace.o \
 	src/hvtype.o \
 	src/hvupkeep.o \
 	src/hvvacuum.o \
