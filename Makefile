@@ -19,6 +19,7 @@ MODULE_big = hvindex
 OBJS = \
 	src/hvaccess.o \
 	src/hvbuild.o \
+	src/hvcalibrate.o \
 	src/hvcensus.o \
 	src/hvcentroid.o \
 	src/hvcheck.o \
@@ -62,6 +63,7 @@ OBJS = \
 	src/hvpool.o \
 	src/hvquery.o \
 	src/hvreassign.o \
+	src/hvreplay.o \
 	src/hvrerank.o \
 	src/hvrotate.o \
 	src/hvsample.o \
@@ -77,6 +79,7 @@ OBJS = \
 	src/hvstorehot.o \
 	src/hvstoretoast.o \
 	src/hvtoast.o \
+	src/hvtrace.o \
 	src/hvtype.o \
 	src/hvupkeep.o \
 	src/hvvacuum.o \

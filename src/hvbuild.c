@@ -14,6 +14,7 @@
  *	  write		the sorted rows become leaf pages, in the order of the tree;
  *				leaves with too many rows are divided; then their parents
  *	  log		the whole index goes to WAL
+ *	  calibrate	how far scans of it must look
  *
  *	  Memory: sample and cluster tree share maintenance_work_mem; then the
  *	  sample is freed and what the tree leaves is the sort's.  Too little
@@ -43,6 +44,7 @@
 
 #include "hvbuild.h"
 #include "hvbuildstate.h"
+#include "hvcalibrate.h"
 #include "hvcluster.h"
 #include "hvcompat.h"
 #include "hvdebug.h"
@@ -85,6 +87,7 @@ static const char *const phase_names[] = {
 	[HV_PHASE_SORT] = "sorting rows by leaf",
 	[HV_PHASE_WRITE] = "writing pages",
 	[HV_PHASE_LOG] = "logging index",
+	[HV_PHASE_CALIBRATE] = "calibrating",
 };
 
 char *
@@ -92,7 +95,7 @@ hvbuildphasename(int64 phase)
 {
 	if (phase == PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE)
 		return "initializing";
-	if (phase < HV_PHASE_SURVEY || phase > HV_PHASE_LOG)
+	if (phase < HV_PHASE_SURVEY || phase > HV_PHASE_CALIBRATE)
 		return NULL;
 	return (char *) phase_names[phase];
 }
@@ -528,6 +531,8 @@ hvbuild(Relation heap, Relation index, IndexInfo *info)
 	HV_DEBUG_POINT("build-written");
 	report_phase(HV_PHASE_LOG, 0);
 	HvStoreBuildLog(index, MAIN_FORKNUM);
+	report_phase(HV_PHASE_CALIBRATE, 0);
+	HvCalibrate(heap, index);
 
 	MemoryContextSwitchTo(old);
 	result->heap_tuples = assignment.rows;

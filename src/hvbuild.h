@@ -24,6 +24,7 @@
 #define HV_PHASE_SORT		6
 #define HV_PHASE_WRITE		7
 #define HV_PHASE_LOG		8
+#define HV_PHASE_CALIBRATE	9
 
 extern IndexBuildResult *hvbuild(Relation heap, Relation index, IndexInfo *info);
 extern void hvbuildempty(Relation index);

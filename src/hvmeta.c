@@ -12,6 +12,9 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "utils/memutils.h"
 
 #include "hvmeta.h"
@@ -30,6 +33,30 @@ typedef struct MetaCache
 } MetaCache;
 
 #define CACHE_HEADER_SIZE	MAXALIGN(sizeof(MetaCache))
+
+/* What is wrong with a curve, or NULL. */
+static const char *
+verify_curve(const HvCurve *curve)
+{
+	if (curve->queries == 0)
+		return NULL;
+	if (!isfinite(curve->rows) || curve->rows < 0)
+		return "was measured with a number of rows that is none";
+	for (int i = 0; i < HV_CURVE_TARGETS; i++)
+	{
+		const HvCurvePoint *point = &curve->points[i];
+
+		if (!(point->margin >= 0 && point->margin <= HV_CURVE_MOST_MARGIN))
+			return "has a margin out of range";
+		for (int k = 0; k < HV_CURVE_RANKS; k++)
+		{
+			if (!(point->leaves[k] >= 1 && point->leaves[k] <= HV_CURVE_MOST_LEAVES &&
+				  point->fetches[k] >= 0 && point->fetches[k] <= FLT_MAX))
+				return "has sizes of scans out of range";
+		}
+	}
+	return NULL;
+}
 
 const char *
 HvMetaVerify(Page page)
@@ -61,7 +88,7 @@ HvMetaVerify(Page page)
 		meta->inner_capacity >
 		HvLayoutMaxTuples(meta->code_bits / 8, meta->inner_entry_size))
 		return "has tuple sizes out of range";
-	return NULL;
+	return verify_curve(&meta->curve);
 }
 
 void
@@ -99,6 +126,24 @@ HvMetaPageInit(Page page, const HvMetaData *meta)
 	memcpy(HvPageGetMeta(page), meta, sizeof(HvMetaData));
 	((PageHeader) page)->pd_lower =
 		(char *) HvPageGetMeta(page) + sizeof(HvMetaData) - (char *) page;
+}
+
+/*
+ * An index from before there were curves has a metapage that ends before it, and
+ * Generic WAL keeps nothing of what lies beyond a page's end.
+ */
+void
+HvMetaSetCurve(Relation relation, const HvCurve *curve)
+{
+	HvAction	action;
+	Page		page;
+
+	HvActionBegin(&action, relation);
+	page = HvActionOpen(&action, NULL, HV_META_BLOCK);
+	HvPageGetMeta(page)->curve = *curve;
+	((PageHeader) page)->pd_lower =
+		(char *) HvPageGetMeta(page) + sizeof(HvMetaData) - (char *) page;
+	HvActionCommit(&action);
 }
 
 /* Reads the mean from its chain of pages into mean, n floats. */

@@ -82,6 +82,9 @@ extern void HvMetaShape(HvMetaData *meta, int dim, const HvBuildOptions *options
  */
 extern void HvMetaSetDim(Relation relation, int dim);
 
+/* Stores what the index has measured about itself, one WAL record. */
+extern void HvMetaSetCurve(Relation relation, const HvCurve *curve);
+
 /*
  * Writes a mean of n floats to pages of its own (structure lock held, or a
  * build); returns the first block.  Each page is a WAL record of its own: the

@@ -119,6 +119,37 @@ typedef struct HvInnerEntryData
 StaticAssertDecl(sizeof(HvInnerEntryData) == 24, "inner entry is part of the file format");
 
 /*
+ * How far scans of this index must look, as the index has measured on rows of its
+ * own (hvcalibrate.h): for each of some targets of recall a margin of the rerank
+ * bounds, and for the first 1, 10 and 100 rows how many leaves, and how many rows
+ * are fetched.  The targets themselves are HvCurveTarget's.
+ */
+#define HV_CURVE_TARGETS	8
+#define HV_CURVE_RANKS		3
+#define HV_CURVE_MOST_MARGIN	10.0f
+#define HV_CURVE_MOST_LEAVES	1e6f
+
+typedef struct HvCurvePoint
+{
+	float		margin;			/* standard errors of HvLeafScorer */
+	float		reserved;		/* zero */
+	float		leaves[HV_CURVE_RANKS];
+	float		fetches[HV_CURVE_RANKS];
+} HvCurvePoint;
+
+typedef struct HvCurve
+{
+	uint32		queries;		/* that it was measured with, 0 = there is none */
+	uint32		leaves;			/* of the index at that time */
+	uint64		seq;			/* structure counter at that time */
+	float8		rows;			/* of the index at that time */
+	HvCurvePoint points[HV_CURVE_TARGETS];
+} HvCurve;
+
+StaticAssertDecl(sizeof(HvCurve) == 24 + 32 * HV_CURVE_TARGETS,
+				 "curve is part of the file format");
+
+/*
  * The metapage.  The first two fields keep their place in every version.
  * dim is 0 until the first row: then nothing behind it means anything yet.
  */
@@ -150,12 +181,13 @@ typedef struct HvMetaData
 	BlockNumber old_mean_block; /* with HV_META_CONVERTING: the mean before, */
 	BlockNumber convert_block;	/* and the first block that may be about it */
 	uint32		reserved[13];	/* zero */
+	HvCurve		curve;			/* zero where the index was never measured */
 } HvMetaData;
 
 /* flags: some pages may still have codes about the mean before, encoding - 1 */
 #define HV_META_CONVERTING	0x0001
 
-StaticAssertDecl(sizeof(HvMetaData) == 152, "metapage is part of the file format");
+StaticAssertDecl(offsetof(HvMetaData, curve) == 152, "metapage is part of the file format");
 
 /* what a tree page looks like in one index; follows from the metapage */
 typedef struct HvLayout
@@ -169,6 +201,25 @@ typedef struct HvLayout
 	int			slot_size;		/* of a centroid */
 	int			slots_per_page;
 } HvLayout;
+
+/* the recall that point i of a curve is for */
+static inline double
+HvCurveTarget(int i)
+{
+	static const double targets[HV_CURVE_TARGETS] =
+	{0.80, 0.85, 0.90, 0.925, 0.95, 0.97, 0.98, 0.99};
+
+	return targets[i];
+}
+
+/* the number of rows that leaves[i] and fetches[i] of a point are for */
+static inline double
+HvCurveRank(int i)
+{
+	static const double ranks[HV_CURVE_RANKS] = {1, 10, 100};
+
+	return ranks[i];
+}
 
 #define HvPageGetOpaque(page) ((HvPageOpaque) PageGetSpecialPointer(page))
 #define HvPageGetMeta(page) ((HvMetaData *) PageGetContents(page))

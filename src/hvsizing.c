@@ -3,6 +3,13 @@
  * hvsizing.c
  *	  How far a scan looks: the rules that scan and cost estimate share.
  *
+ * NOTES
+ *	  An index that has measured itself (hvcalibrate.h) knows how many leaves,
+ *	  and which margin of the bounds, reach a recall.  What it has not measured
+ *	  is interpolated: between two targets by the logarithm of what they may
+ *	  miss, between two ranks by their logarithms.  Beyond its ends, and for an
+ *	  index that was never measured, there are fixed rules.
+ *
  * Copyright (c) 2026, hvindex contributors
  *
  * IDENTIFICATION
@@ -21,45 +28,37 @@
 #define BASE_ROWS		10.0
 
 /*
- * Leaves for ten rows at a target of 0.95.  32 leaves give a recall@10 of .950 to
- * .996 on six real sets and .972 on a million generated vectors, 48 leaves .971
- * to .997 and .980.  The number does not grow with the rows (twelve leaves hold
- * .95 of that million's nearest).
+ * Leaves for ten rows at a target of 0.95 where nothing was measured.  32 leaves
+ * give a recall@10 of .950 to .996 on six real sets and .972 on a million generated
+ * vectors, 48 leaves .971 to .997 and .980.  The number does not grow with the rows
+ * (twelve leaves hold .95 of that million's nearest).
  */
 #define AUTO_PROBES			40.0
 
 /*
- * Standard errors that a candidate is given the benefit of.  Of ten rows 1.9 loses
- * .4 % at most and reranks 20 to 53 rows, 1.5 loses 1.2 % and reranks 18 to 42; of a
- * hundred rows 1.9 loses 1 %, 1.5 loses 3 %.
+ * Standard errors that a candidate is given the benefit of, likewise.  Of ten rows
+ * 1.9 loses .4 % at most and reranks 20 to 53 rows, 1.5 loses 1.2 % and reranks 18 to
+ * 42; of a hundred rows 1.9 loses 1 %, 1.5 loses 3 %.
  */
 #define MARGIN				1.7f
 
-/* leaves for each further row: see HvSizingLeaves */
+/* leaves for each further row: see fixed_leaves */
 #define LEAVES_A_ROW		1.0
+
+/* an index this many times as large as when it was measured may need more */
+#define CURVE_GROWTH		4.0
+
+/* standard errors more for every halving of what may be missed */
+#define MARGIN_A_HALVING	0.3
 
 /*
  * How much more it takes to miss less: 1 at a target of 0.95.  The exponent fits
  * the leaves that the same sets take for .90 to .99.
  */
 static double
-effort(double target_recall)
+effort(double target)
 {
-	double		target = Min(Max(target_recall, 0.5), 0.999);
-
 	return pow(0.05 / (1.0 - target), 0.68);
-}
-
-void
-HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *options)
-{
-	double		work = effort(options->target_recall);
-
-	sizing->probes = options->probes > 0 ? options->probes : AUTO_PROBES * work;
-	sizing->rerank = options->rerank > 0 ? options->rerank : -1;
-	sizing->margin = MARGIN;
-	sizing->cutoff_rank = Max(256, (int) Min(4 * sizing->rerank, 1e6));
-	sizing->max_scan_tuples = Max(0, options->max_scan_tuples);
 }
 
 /*
@@ -68,12 +67,105 @@ HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *opti
  * a filter may lie where few others do: it reads a leaf more for every row it
  * sends, which costs it a fifth of what fetching that row does.
  */
+static double
+fixed_leaves(double leaves, double rank, double k)
+{
+	return leaves * sqrt(Max(k, rank) / rank) + LEAVES_A_ROW * Max(k - rank, 0);
+}
+
+/* y between ya and yb as x is between xa and xb, by the logarithms of all of them */
+static double
+between(double x, double xa, double xb, double ya, double yb)
+{
+	double		share = log(x / xa) / log(xb / xa);
+
+	return exp(log(ya) + share * (log(yb) - log(ya)));
+}
+
+/* Takes what a curve says for a target, or from its end on by the fixed rules. */
+static void
+read_curve(HvSizing *sizing, const HvCurve *curve, double target)
+{
+	const HvCurvePoint *low;
+	const HvCurvePoint *high;
+	double		within = Min(Max(target, HvCurveTarget(0)), HvCurveTarget(HV_CURVE_TARGETS - 1));
+	double		more = effort(target) / effort(within);
+	double		share;
+	int			i = 0;
+
+	while (i < HV_CURVE_TARGETS - 2 && HvCurveTarget(i + 1) < within)
+		i++;
+	low = &curve->points[i];
+	high = &curve->points[i + 1];
+	share = log((1 - within) / (1 - HvCurveTarget(i))) /
+		log((1 - HvCurveTarget(i + 1)) / (1 - HvCurveTarget(i)));
+	sizing->margin = low->margin + share * (high->margin - low->margin) +
+		MARGIN_A_HALVING * Max(log2((1 - within) / (1 - target)), 0);
+	for (int k = 0; k < HV_CURVE_RANKS; k++)
+	{
+		sizing->leaves[k] = more *
+			exp(log(low->leaves[k]) + share * (log(high->leaves[k]) - log(low->leaves[k])));
+		sizing->fetches[k] = low->fetches[k] + share * (high->fetches[k] - low->fetches[k]);
+	}
+}
+
+void
+HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall)
+{
+	double		target = Min(Max(target_recall, 0.5), 0.999);
+
+	sizing->measured = curve->queries > 0;
+	sizing->rerank = -1;
+	sizing->max_scan_tuples = 0;
+	sizing->cutoff_rank = 256;
+	sizing->margin = MARGIN;
+	sizing->probes = AUTO_PROBES * effort(target);
+	if (sizing->measured)
+		read_curve(sizing, curve, target);
+}
+
+void
+HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *options)
+{
+	HvCurve		none = {0};
+	bool		by_hand = options->probes > 0;
+
+	HvSizingFromCurve(sizing, by_hand ? &none : &meta->curve, options->target_recall);
+	if (by_hand)
+		sizing->probes = options->probes;
+	sizing->grown = sizing->measured && meta->leaves > CURVE_GROWTH * meta->curve.leaves;
+	sizing->rerank = options->rerank > 0 ? options->rerank : -1;
+	sizing->cutoff_rank = Max(256, (int) Min(4 * sizing->rerank, 1e6));
+	sizing->max_scan_tuples = Max(0, options->max_scan_tuples);
+}
+
+/* The same from what was measured. */
+static double
+measured_leaves(const HvSizing *sizing, double k)
+{
+	int			last = HV_CURVE_RANKS - 1;
+	int			i = 1;
+
+	/* the scan does not know whether one row is wanted or ten */
+	if (k <= BASE_ROWS)
+		return sizing->leaves[i];
+	if (k > HvCurveRank(last))
+		return fixed_leaves(sizing->leaves[last], HvCurveRank(last), k);
+	while (i < last - 1 && HvCurveRank(i + 1) < k)
+		i++;
+	return between(k, HvCurveRank(i), HvCurveRank(i + 1),
+				   sizing->leaves[i], sizing->leaves[i + 1]);
+}
+
 int
 HvSizingLeaves(const HvSizing *sizing, double k)
 {
-	double		leaves = sizing->probes * sqrt(Max(k, BASE_ROWS) / BASE_ROWS) +
-		LEAVES_A_ROW * Max(k - BASE_ROWS, 0);
+	double		leaves = 0;
 
+	if (sizing->measured)
+		leaves = measured_leaves(sizing, k);
+	if (!sizing->measured || sizing->grown)
+		leaves = Max(leaves, fixed_leaves(sizing->probes, BASE_ROWS, k));
 	return (int) Min(leaves, INT_MAX / 4);
 }
 
@@ -86,7 +178,17 @@ HvSizingRerank(const HvSizing *sizing, double k)
 double
 HvSizingExpectedFetches(const HvSizing *sizing, double k)
 {
+	int			last = HV_CURVE_RANKS - 1;
+	double		slope;
+	int			i = 0;
+
 	if (sizing->rerank > 0)
 		return HvSizingRerank(sizing, k);
-	return 30.0 + 2.5 * k;
+	if (!sizing->measured)
+		return 30.0 + 2.5 * k;
+	while (i < last - 1 && HvCurveRank(i + 1) < k)
+		i++;
+	slope = (sizing->fetches[i + 1] - sizing->fetches[i]) /
+		(HvCurveRank(i + 1) - HvCurveRank(i));
+	return Max(sizing->fetches[i] + (k - HvCurveRank(i)) * Max(slope, 1), k);
 }

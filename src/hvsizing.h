@@ -18,7 +18,11 @@
 
 typedef struct HvSizing
 {
-	double		probes;			/* leaves before the first ten rows */
+	bool		measured;		/* by the curve of the index */
+	bool		grown;			/* the index has outgrown that curve */
+	double		leaves[HV_CURVE_RANKS]; /* before the first 1, 10, 100 rows */
+	double		fetches[HV_CURVE_RANKS];	/* rows reranked for them */
+	double		probes;			/* by hand or rule: leaves before the first ten rows */
 	double		rerank;			/* rows before the first ten rows, < 0 = by bounds */
 	float		margin;			/* standard errors of HvLeafScorer */
 	int			cutoff_rank;	/* the candidate whose key is the scorer's cutoff */
@@ -27,6 +31,9 @@ typedef struct HvSizing
 
 extern void HvSizingInit(HvSizing *sizing, const HvMetaData *meta,
 						 const HvScanOptions *options);
+
+/* What a curve alone says, for a target; the fixed rules where it is empty. */
+extern void HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall);
 
 /* Leaves to have been read before the k-th row goes out, k >= 1. */
 extern int	HvSizingLeaves(const HvSizing *sizing, double k);

@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "hvcalibrate.h"
 #include "hvcensus.h"
 #include "hvcompat.h"
 #include "hvconvert.h"
@@ -336,6 +337,7 @@ HvUpkeepRun(HvUpkeep *upkeep)
 		HvCensusRecord(&work.census);
 		HvStoreUnlockStructure(upkeep->index);
 		HvStoreVacuumFreeMap(upkeep->index);
+		HvCalibrateIfDue(upkeep->heap, upkeep->index);
 		upkeep->rows = work.census.rows;
 		upkeep->freed += work.census.pages_deleted;
 		upkeep->free_pages = work.census.free_pages;

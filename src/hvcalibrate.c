@@ -1,0 +1,384 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvcalibrate.c
+ *	  An index measures how far its scans must look.
+ *
+ * NOTES
+ *	  Some rows are traced as queries (hvtrace.h).  Then scans with many margins and
+ *	  numbers of leaves are replayed on the traces (hvreplay.h): first how many
+ *	  leaves each margin needs for ten rows, then, with those, how many for a
+ *	  hundred.  For each target the margin is taken with which both are cheapest
+ *	  together: a small margin loses neighbours and saves rows that are fetched,
+ *	  and what it loses must be won by more leaves.
+ *
+ *	  The queries come from the seed of the index, so that the same index measures
+ *	  the same.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvcalibrate.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/heaptoast.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "hvcalibrate.h"
+#include "hvcompat.h"
+#include "hvdebug.h"
+#include "hvleaf.h"
+#include "hvreplay.h"
+#include "hvsplitmix.h"
+
+#define QUERIES			160
+#define LEAST_QUERIES	8
+#define WIDTH			1024
+
+/* tries a query to hit a tuple: pages are half full and some are no leaves */
+#define MOST_TRIES		64
+
+/*
+ * Microseconds: a leaf, a row whose vector stands in it, one whose vector is in
+ * TOAST (bench/README.md).  Their ratio is all that counts.
+ */
+#define LEAF_COST		1.5
+#define ROW_COST		0.8
+#define TOASTED_ROW_COST 5.5
+
+/* an index is measured again when it is so much larger or smaller, */
+#define DUE_GROWTH		1.25
+/* or when so many of its leaves have been split, merged or settled: one in */
+#define DUE_CHANGES		4
+
+/* numbers of leaves that are tried: all of them up to here, then by a factor */
+#define ALL_LEAVES		8
+#define LEAF_STEP		1.3
+#define MOST_STEPS		40
+
+/* halvings of the range that the leaves for a hundred rows are sought in */
+#define HALVINGS		6
+
+/* a margin that makes ten rows dearer than this is not tried for a hundred */
+#define DEAR			1.3
+
+static const float margins[] = {0.3f, 0.6f, 0.9f, 1.2f, 1.5f, 1.8f, 2.1f, 2.4f, 2.7f};
+
+#define NMARGINS	((int) lengthof(margins))
+
+/* what a plan of one target and margin reaches and costs */
+typedef struct CurvePlan
+{
+	bool		reaches;
+	HvCurvePoint point;
+	double		cost[HV_CURVE_RANKS];
+} CurvePlan;
+
+typedef struct Calibration
+{
+	HvIndex    *index;
+	HvHeap	   *heap;
+	HvTrace		traces[QUERIES];
+	int			ntraces;
+	double		row_cost;
+	int			steps;
+	int			leaves[MOST_STEPS]; /* that are tried */
+	CurvePlan		plans[HV_CURVE_TARGETS][NMARGINS];
+} Calibration;
+
+/* Queries --------------------------------------------------------------------- */
+
+/* A tuple of the index by chance, each as likely as any other; false if none was hit. */
+static bool
+pick_row(const HvIndex *index, uint64_t *random, uint64 *id)
+{
+	BlockNumber nblocks = HvStoreBlocks(index->relation);
+	BlockNumber block = (BlockNumber) (HV_ROOT_BLOCK + HvSplitmixNext(random) %
+									   (nblocks - HV_ROOT_BLOCK));
+	int			place = (int) (HvSplitmixNext(random) % index->layout.leaf_capacity);
+	Buffer		buffer;
+	Page		page = HvStoreRead(index->relation, &index->layout, block, NULL, &buffer);
+	bool		hit = false;
+
+	if (page == NULL)
+		return false;
+	if (HvPageKindOf(page) == HV_PAGE_LEAF && place < HvPageCount(page))
+	{
+		const HvLeafEntryData *entry = HvPageLeafEntry(page, &index->layout, place);
+
+		hit = (entry->flags & HV_ENTRY_SPILLED) == 0;
+		*id = HvRowPack(&entry->tid);
+	}
+	HvStoreRelease(buffer);
+	return hit;
+}
+
+static void
+trace_queries(Calibration *work)
+{
+	HvIndex    *index = work->index;
+	HvTracer   *tracer = HvTracerBegin(index, work->heap, Max(Min(WIDTH, index->meta.leaves), 2));
+	uint64_t	random = index->meta.seed;
+
+	for (int tries = 0; tries < QUERIES * MOST_TRIES && work->ntraces < QUERIES; tries++)
+	{
+		uint64		id;
+
+		CHECK_FOR_INTERRUPTS();
+		if (pick_row(index, &random, &id) &&
+			HvTraceQuery(tracer, id, &work->traces[work->ntraces]))
+			work->ntraces++;
+	}
+}
+
+/* Plans ----------------------------------------------------------------------- */
+
+/* Sizes of a scan that is replayed: so many leaves for ten rows, and for a hundred. */
+static HvSizing
+sizing_of(double ten, double hundred)
+{
+	HvSizing	sizing = {.measured = true, .rerank = -1};
+
+	sizing.leaves[0] = sizing.leaves[1] = ten;
+	sizing.leaves[2] = hundred;
+	return sizing;
+}
+
+static double
+cost_of(const Calibration *work, double leaves, double fetches)
+{
+	return leaves * LEAF_COST + fetches * work->row_cost;
+}
+
+/* Fills the numbers of leaves to be tried. */
+static void
+choose_steps(Calibration *work)
+{
+	double		most = Max(Min(WIDTH, work->index->meta.leaves), 1);
+
+	work->steps = 0;
+	for (double leaves = 1; work->steps < MOST_STEPS - 1 && leaves < most;)
+	{
+		work->leaves[work->steps++] = (int) leaves;
+		leaves = leaves < ALL_LEAVES ? leaves + 1 : ceil(leaves * LEAF_STEP);
+	}
+	work->leaves[work->steps++] = (int) most;
+}
+
+/*
+ * The leaves that reach a target, between two that were tried, by the logarithm of
+ * what they miss.
+ */
+static double
+crossing(const Calibration *work, const HvReplayResult *results, int rank, double target)
+{
+	double		miss = 1 - target;
+	int			i = 0;
+
+	while (i < work->steps - 1 && results[i].recall[rank] < target)
+		i++;
+	if (i > 0 && results[i].recall[rank] >= target)
+	{
+		double		before = Max(1 - results[i - 1].recall[rank], 1e-4);
+		double		after = Max(1 - results[i].recall[rank], 1e-4);
+		double		share = before > after ? log(before / miss) / log(before / after) : 1;
+
+		share = Min(Max(share, 0), 1);
+		return work->leaves[i - 1] + share * (work->leaves[i] - work->leaves[i - 1]);
+	}
+	return work->leaves[i];
+}
+
+/* Makes the plans of one margin for one and for ten rows. */
+static void
+plan_few(Calibration *work, HvReplay *replay, int m)
+{
+	HvReplayResult results[MOST_STEPS];
+
+	HvReplaySetMargin(replay, margins[m]);
+	for (int i = 0; i < work->steps; i++)
+	{
+		HvSizing	sizing = sizing_of(work->leaves[i], work->leaves[i]);
+
+		HvReplayRun(replay, &sizing, 1, &results[i]);
+	}
+	for (int t = 0; t < HV_CURVE_TARGETS; t++)
+	{
+		CurvePlan	   *plan = &work->plans[t][m];
+		double		target = HvCurveTarget(t);
+		HvReplayResult result;
+		HvSizing	sizing;
+
+		plan->point.margin = margins[m];
+		plan->point.leaves[0] = crossing(work, results, 0, target);
+		plan->point.leaves[1] = ceil(crossing(work, results, 1, target));
+		plan->reaches = results[work->steps - 1].recall[1] >= target;
+		for (int k = 0; k < 2; k++)
+		{
+			sizing = sizing_of(ceil(plan->point.leaves[k]), WIDTH);
+			HvReplayRun(replay, &sizing, k, &result);
+			plan->point.fetches[k] = result.fetches[k];
+			plan->cost[k] = cost_of(work, plan->point.leaves[k], result.fetches[k]);
+		}
+	}
+}
+
+/* Completes a plan of the replay's margin with what a hundred rows take. */
+static void
+plan_many(Calibration *work, HvReplay *replay, double target, CurvePlan *plan)
+{
+	double		low = plan->point.leaves[1];
+	double		high = Max(work->leaves[work->steps - 1], low);
+	HvReplayResult result;
+	HvSizing	sizing = sizing_of(low, high);
+
+	HvReplayRun(replay, &sizing, 2, &result);
+	plan->reaches &= result.recall[2] >= target;
+	for (int i = 0; plan->reaches && i < HALVINGS && high > low + 0.5; i++)
+	{
+		double		middle = sqrt(low * high);
+
+		sizing = sizing_of(plan->point.leaves[1], middle);
+		HvReplayRun(replay, &sizing, 2, &result);
+		if (result.recall[2] >= target)
+			high = middle;
+		else
+			low = middle;
+	}
+	plan->point.leaves[2] = high;
+	plan->point.fetches[2] = result.fetches[2];
+	plan->cost[2] = cost_of(work, high, result.fetches[2]);
+}
+
+/* Is it worth while to see what this plan costs for a hundred rows? */
+static bool
+is_promising(const Calibration *work, int t, int m)
+{
+	double		best = INFINITY;
+
+	for (int i = 0; i < NMARGINS; i++)
+	{
+		if (work->plans[t][i].reaches)
+			best = Min(best, work->plans[t][i].cost[1]);
+	}
+	return work->plans[t][m].reaches && work->plans[t][m].cost[1] <= DEAR * best;
+}
+
+static void
+make_plans(Calibration *work)
+{
+	HvReplay	replay;
+	bool		promising[HV_CURVE_TARGETS][NMARGINS];
+
+	choose_steps(work);
+	HvReplayInit(&replay, work->traces, work->ntraces);
+	for (int m = 0; m < NMARGINS; m++)
+		plan_few(work, &replay, m);
+	for (int t = 0; t < HV_CURVE_TARGETS; t++)
+	{
+		/* where no margin is enough the widest must do */
+		for (int m = 0; m < NMARGINS; m++)
+			promising[t][m] = m == NMARGINS - 1 || is_promising(work, t, m);
+	}
+	for (int m = 0; m < NMARGINS; m++)
+	{
+		HvReplaySetMargin(&replay, margins[m]);
+		for (int t = 0; t < HV_CURVE_TARGETS; t++)
+		{
+			if (promising[t][m])
+				plan_many(work, &replay, HvCurveTarget(t), &work->plans[t][m]);
+			else
+				work->plans[t][m].reaches = false;
+		}
+	}
+}
+
+/* The cheapest plan of a target: ten rows and a hundred count alike. */
+static const CurvePlan *
+best_plan(const Calibration *work, int t)
+{
+	const CurvePlan *plans = work->plans[t];
+	const CurvePlan *best = NULL;
+	double		ten = INFINITY;
+	double		hundred = INFINITY;
+
+	for (int m = 0; m < NMARGINS; m++)
+	{
+		if (!plans[m].reaches)
+			continue;
+		ten = Min(ten, plans[m].cost[1]);
+		hundred = Min(hundred, plans[m].cost[2]);
+	}
+	for (int m = 0; m < NMARGINS; m++)
+	{
+		if (plans[m].reaches &&
+			(best == NULL || plans[m].cost[1] / ten + plans[m].cost[2] / hundred <
+			 best->cost[1] / ten + best->cost[2] / hundred))
+			best = &plans[m];
+	}
+	return best ? best : &plans[NMARGINS - 1];
+}
+
+/* Calibration ----------------------------------------------------------------- */
+
+static void
+calibrate(Relation heap, HvIndex *index, MemoryContext context)
+{
+	Calibration *work = palloc0(sizeof(Calibration));
+	HvCurve		curve = {0};
+
+	work->index = index;
+	work->heap = HvHeapBeginAll(heap, index->relation, context);
+	work->row_cost = index->meta.dim * sizeof(float) > TOAST_TUPLE_THRESHOLD ?
+		TOASTED_ROW_COST : ROW_COST;
+	trace_queries(work);
+	HvHeapEnd(work->heap);
+	if (work->ntraces < LEAST_QUERIES)
+		return;
+	make_plans(work);
+	curve.queries = work->ntraces;
+	curve.leaves = index->meta.leaves;
+	curve.seq = index->meta.seq;
+	curve.rows = index->meta.rows;
+	for (int t = 0; t < HV_CURVE_TARGETS; t++)
+		curve.points[t] = best_plan(work, t)->point;
+	HV_DEBUG_POINT("calibrated");
+	HvMetaSetCurve(index->relation, &curve);
+}
+
+/* Calibrates, or only if that is due. */
+static void
+consider(Relation heap, Relation relation, bool always)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree calibration",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	HvIndex    *index = HvIndexOpen(relation);
+	const HvMetaData *meta = &index->meta;
+	const HvCurve *curve = &meta->curve;
+	bool		due = always || curve->queries == 0 ||
+		meta->rows > DUE_GROWTH * curve->rows || meta->rows < curve->rows / DUE_GROWTH ||
+		meta->seq - curve->seq > meta->leaves / DUE_CHANGES;
+
+	if (due && meta->dim > 0 && meta->height > 0)
+		calibrate(heap, index, context);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+void
+HvCalibrate(Relation heap, Relation index)
+{
+	consider(heap, index, true);
+}
+
+void
+HvCalibrateIfDue(Relation heap, Relation index)
+{
+	consider(heap, index, false);
+}

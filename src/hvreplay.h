@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvreplay.h
+ *	  What scans would have found, from traces of wider searches.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvreplay.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVREPLAY_H
+#define HVREPLAY_H
+
+#include "hvselect.h"
+#include "hvsizing.h"
+#include "hvtrace.h"
+
+/* traces in the order in which a margin lets their rows be fetched */
+typedef struct HvReplay
+{
+	const HvTrace *traces;
+	int			ntraces;
+	float		margin;
+	HvKeyed   **orders;			/* of each trace: key = lower bound, extra = row */
+	uint64	   *taken;			/* a bit for each row of a trace */
+	uint64	   *in_hand;
+} HvReplay;
+
+/* means of all traces, for the first HvCurveRank(i) rows */
+typedef struct HvReplayResult
+{
+	double		recall[HV_CURVE_RANKS];
+	double		fetches[HV_CURVE_RANKS];
+} HvReplayResult;
+
+/* Makes room for traces, in the current memory context. */
+extern void HvReplayInit(HvReplay *replay, const HvTrace *traces, int ntraces);
+
+extern void HvReplaySetMargin(HvReplay *replay, float margin);
+
+/* Replays scans of these sizes up to the row of a rank, HvCurveRank(last). */
+extern void HvReplayRun(HvReplay *replay, const HvSizing *sizing, int last,
+						HvReplayResult *result);
+
+#endif							/* HVREPLAY_H */
