@@ -56,6 +56,7 @@ OBJS = \
 	src/hvparent.o \
 	src/hvplace.o \
 	src/hvpool.o \
+	src/hvprewarm.o \
 	src/hvquery.o \
 	src/hvreassign.o \
 	src/hvrerank.o \
@@ -69,6 +70,8 @@ OBJS = \
 	src/hvspace.o \
 	src/hvspill.o \
 	src/hvsplit.o \
+	src/hvstat.o \
+	src/hvstatview.o \
 	src/hvstore.o \
 	src/hvtoast.o \
 	src/hvtype.o \

@@ -43,6 +43,7 @@ struct HvHeap
 	Relation	index;
 	BlockNumber nblocks;		/* of the table, as last seen */
 	HvToast    *toast;			/* of the table, NULL = none or not needed */
+	HvBuffers	toast_buffers;
 	BlockNumber prefetched;		/* the last block asked for */
 	MemoryContext values;		/* detoasted vectors */
 };
@@ -103,6 +104,23 @@ HvHeapType(const HvHeap *reader)
 	return reader->type;
 }
 
+HvBuffers
+HvHeapToastBuffers(const HvHeap *reader)
+{
+	return reader->toast_buffers;
+}
+
+/* Replaces a TOAST pointer by the value; false if it has vanished. */
+static bool
+fetch_toasted(HvHeap *reader, Datum *value)
+{
+	HvBuffers	before = HvBuffersNow();
+	bool		found = HvToastFetch(reader->toast, value);
+
+	HvBuffersAddSince(&reader->toast_buffers, before);
+	return found;
+}
+
 /* The indexed value of the row in the slot. */
 static Datum
 indexed_value(HvHeap *reader, bool *isnull)
@@ -153,7 +171,7 @@ HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 		return false;
 	old = MemoryContextSwitchTo(reader->values);
 	value = indexed_value(reader, &isnull);
-	if (!isnull && reader->toast && !HvToastFetch(reader->toast, &value))
+	if (!isnull && reader->toast && !fetch_toasted(reader, &value))
 		isnull = true;
 	if (!isnull)
 		reader->type->open_stored(value, view);

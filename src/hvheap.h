@@ -23,6 +23,7 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
+#include "hvbuffers.h"
 #include "hvtype.h"
 
 typedef struct HvHeap HvHeap;
@@ -60,6 +61,9 @@ extern bool HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view);
  */
 extern void HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks,
 							 ItemPointer tid);
+
+/* the buffers of the TOAST table that were touched so far */
+extern HvBuffers HvHeapToastBuffers(const HvHeap *reader);
 
 /* Asks for the block of a row to be read soon. */
 extern void HvHeapPrefetch(HvHeap *reader, uint64 id);
