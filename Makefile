@@ -61,6 +61,7 @@ OBJS = \
 	src/hvparent.o \
 	src/hvplace.o \
 	src/hvpool.o \
+	src/hvprewarm.o \
 	src/hvquery.o \
 	src/hvreassign.o \
 	src/hvreplay.o \
@@ -75,6 +76,8 @@ OBJS = \
 	src/hvspace.o \
 	src/hvspill.o \
 	src/hvsplit.o \
+	src/hvstat.o \
+	src/hvstatview.o \
 	src/hvstore.o \
 	src/hvstorehot.o \
 	src/hvstoretoast.o \

@@ -226,10 +226,102 @@ CREATE FUNCTION hvtree_last_scan(
 	OUT prepare_us pg_catalog.float8,
 	OUT tree_us pg_catalog.float8,
 	OUT leaves_us pg_catalog.float8,
-	OUT rerank_us pg_catalog.float8)
+	OUT rerank_us pg_catalog.float8,
+	OUT scan_us pg_catalog.float8,
+	OUT index_hit pg_catalog.int8,
+	OUT index_read pg_catalog.int8,
+	OUT heap_hit pg_catalog.int8,
+	OUT heap_read pg_catalog.int8,
+	OUT toast_hit pg_catalog.int8,
+	OUT toast_read pg_catalog.int8)
 RETURNS pg_catalog.record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hvtree_last_scan()
 IS 'what the last finished hvtree scan of this session did, level by level';
+
+--
+-- Statistics of scans, and the cache
+--
+
+CREATE FUNCTION hvtree_stat_get(
+	OUT index pg_catalog.oid,
+	OUT scans pg_catalog.int8,
+	OUT leaves pg_catalog.int8,
+	OUT codes_scored pg_catalog.int8,
+	OUT candidates pg_catalog.int8,
+	OUT heap_fetches pg_catalog.int8,
+	OUT rows_emitted pg_catalog.int8,
+	OUT index_hit pg_catalog.int8,
+	OUT index_read pg_catalog.int8,
+	OUT heap_hit pg_catalog.int8,
+	OUT heap_read pg_catalog.int8,
+	OUT toast_hit pg_catalog.int8,
+	OUT toast_read pg_catalog.int8,
+	OUT index_hit_rate pg_catalog.numeric,
+	OUT heap_hit_rate pg_catalog.numeric,
+	OUT toast_hit_rate pg_catalog.numeric,
+	OUT mean_us pg_catalog.float8,
+	OUT p50_us pg_catalog.float8,
+	OUT p95_us pg_catalog.float8,
+	OUT p99_us pg_catalog.float8,
+	OUT total_us pg_catalog.float8,
+	OUT prepare_us pg_catalog.float8,
+	OUT tree_us pg_catalog.float8,
+	OUT leaves_us pg_catalog.float8,
+	OUT rerank_us pg_catalog.float8,
+	OUT since pg_catalog.timestamptz)
+RETURNS SETOF pg_catalog.record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10;
+
+COMMENT ON FUNCTION hvtree_stat_get()
+IS 'what scans have done, by index of this database, dropped ones included; see the view hvtree_stat';
+
+CREATE VIEW hvtree_stat AS
+SELECT i.indexrelid::pg_catalog.regclass AS index, n.nspname AS schemaname, t.relname, c.relname AS indexrelname,
+	s.scans, s.leaves, s.codes_scored, s.candidates, s.heap_fetches, s.rows_emitted,
+	s.index_hit, s.index_read, s.heap_hit, s.heap_read, s.toast_hit, s.toast_read,
+	s.index_hit_rate, s.heap_hit_rate, s.toast_hit_rate, s.mean_us, s.p50_us, s.p95_us, s.p99_us,
+	s.total_us, s.prepare_us, s.tree_us, s.leaves_us, s.rerank_us, s.since
+FROM hvtree_stat_get() s
+	JOIN pg_catalog.pg_index i ON i.indexrelid OPERATOR(pg_catalog.=) s.index
+	JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+	JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) i.indrelid
+	JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace;
+
+COMMENT ON VIEW hvtree_stat
+IS 'what scans have done, a row for each hvtree index of this database that has been scanned';
+
+GRANT SELECT ON hvtree_stat TO PUBLIC;
+
+CREATE FUNCTION hvtree_stat_info(
+	OUT scope pg_catalog.text,
+	OUT indexes pg_catalog.int4,
+	OUT capacity pg_catalog.int4,
+	OUT forgotten_scans pg_catalog.int8)
+RETURNS pg_catalog.record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hvtree_stat_info()
+IS 'whose scans hvtree_stat counts, of the server or of this session, and how full its table is';
+
+CREATE FUNCTION hvtree_stat_reset(index pg_catalog.regclass DEFAULT NULL)
+RETURNS pg_catalog.void
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE;
+
+COMMENT ON FUNCTION hvtree_stat_reset(pg_catalog.regclass)
+IS 'lets the counts of an index in hvtree_stat begin anew, or those of all indexes of this database';
+
+CREATE FUNCTION hvtree_prewarm(
+	index pg_catalog.regclass,
+	levels pg_catalog.int4 DEFAULT -1)
+RETURNS pg_catalog.int8
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hvtree_prewarm(pg_catalog.regclass, pg_catalog.int4)
+IS 'reads all pages of an hvtree index into the cache, or so many levels from the root; returns how many pages';

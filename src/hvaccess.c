@@ -23,6 +23,7 @@
 #include "catalog/index.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -109,21 +110,41 @@ HvAccessRead(Oid oid, Relation *heap, Relation *index)
 	open_both(oid, table, AccessShareLock, heap, index);
 }
 
-void
-HvAccessMaintain(Oid oid, Relation *heap, Relation *index)
+/* The table of an index, which the current user must be allowed to VACUUM. */
+static Oid
+require_maintain(Oid oid)
 {
 	Oid			table;
 
+	check_kind(oid);
+	table = IndexGetRelation(oid, false);
+	if (!HvCompatMayMaintain(table))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
+	return table;
+}
+
+void
+HvAccessMaintain(Oid oid, Relation *heap, Relation *index)
+{
 	if (RecoveryInProgress())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("recovery is in progress"),
 				 errhint("An hvtree index can only be looked after on the primary.")));
-	check_kind(oid);
-	table = IndexGetRelation(oid, false);
-	if (!HvCompatMayMaintain(table))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
-	open_both(oid, table, ShareUpdateExclusiveLock, heap, index);
+	open_both(oid, require_maintain(oid), ShareUpdateExclusiveLock, heap, index);
+}
+
+void
+HvAccessOwned(Oid oid, Relation *heap, Relation *index)
+{
+	open_both(oid, require_maintain(oid), AccessShareLock, heap, index);
+}
+
+void
+HvAccessDatabase(void)
+{
+	if (!HvCompatOwnsDatabase())
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_DATABASE, get_database_name(MyDatabaseId));
 }
 
 void

@@ -31,6 +31,15 @@ extern void HvAccessRead(Oid oid, Relation *heap, Relation *index);
  */
 extern void HvAccessMaintain(Oid oid, Relation *heap, Relation *index);
 
+/*
+ * The same for those who may VACUUM the table, but to be read, and on a standby too:
+ * for what belongs to an index without being in it.
+ */
+extern void HvAccessOwned(Oid oid, Relation *heap, Relation *index);
+
+/* Errors unless the current user owns the database. */
+extern void HvAccessDatabase(void);
+
 /* Closes both, and gives the locks back. */
 extern void HvAccessClose(Relation heap, Relation index, LOCKMODE lock);
 

@@ -35,6 +35,9 @@
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#if PG_VERSION_NUM >= 170000
+#include "storage/dsm_registry.h"
+#endif
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
@@ -125,6 +128,17 @@ HvCompatTuplesortGetDatum(Tuplesortstate *sort, Datum *value, bool *isnull)
 #define HV_EXECUTOR_RUN_ARGS queryDesc, direction, count, execute_once
 #endif
 
+/* HvCompatOwnsDatabase: is the current user, in effect, the owner of this database? */
+static inline bool
+HvCompatOwnsDatabase(void)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, MyDatabaseId, GetUserId());
+#else
+	return pg_database_ownercheck(MyDatabaseId, GetUserId());
+#endif
+}
+
 /*
  * HvCompatMayMaintain: may the current user VACUUM a table?  17 has a right for it,
  * MAINTAIN, which the owner has from the start.
@@ -134,13 +148,12 @@ HvCompatMayMaintain(Oid table)
 {
 #if PG_VERSION_NUM >= 170000
 	return pg_class_aclcheck(table, GetUserId(), ACL_MAINTAIN) == ACLCHECK_OK ||
-		object_ownercheck(DatabaseRelationId, MyDatabaseId, GetUserId());
+		HvCompatOwnsDatabase();
 #elif PG_VERSION_NUM >= 160000
 	return object_ownercheck(RelationRelationId, table, GetUserId()) ||
-		object_ownercheck(DatabaseRelationId, MyDatabaseId, GetUserId());
+		HvCompatOwnsDatabase();
 #else
-	return pg_class_ownercheck(table, GetUserId()) ||
-		pg_database_ownercheck(MyDatabaseId, GetUserId());
+	return pg_class_ownercheck(table, GetUserId()) || HvCompatOwnsDatabase();
 #endif
 }
 
@@ -152,6 +165,23 @@ HvCompatCountScan(IndexScanDesc scan)
 #if PG_VERSION_NUM >= 180000
 	if (scan->instrument)
 		scan->instrument->nsearches++;
+#endif
+}
+
+/*
+ * HvCompatSharedSegment: memory that all backends share by its name until the server
+ * restarts; init is called for the first one that asks.  NULL before 17, where
+ * there is none for a library that was not preloaded.
+ */
+static inline void *
+HvCompatSharedSegment(const char *name, Size size, void (*init) (void *))
+{
+#if PG_VERSION_NUM >= 170000
+	bool		found;
+
+	return GetNamedDSMSegment(name, size, init, &found);
+#else
+	return NULL;
 #endif
 }
 

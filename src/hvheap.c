@@ -49,6 +49,7 @@ struct HvHeap
 	Relation	index;
 	BlockNumber nblocks;		/* of the table, as last seen */
 	HvToast    *toast;			/* of the table, NULL = none or not needed */
+	HvBuffers	toast_buffers;	/* touched there so far */
 	struct varlena *loaded;		/* the last value read by HvHeapLoad */
 	Size		loaded_size;	/* room there */
 	BlockNumber prefetched;		/* the last block asked for */
@@ -111,6 +112,23 @@ const HvTypeInfo *
 HvHeapType(const HvHeap *reader)
 {
 	return reader->type;
+}
+
+HvBuffers
+HvHeapToastBuffers(const HvHeap *reader)
+{
+	return reader->toast_buffers;
+}
+
+/* Reads a value outside into result; false if it has vanished. */
+static bool
+load_outside(HvHeap *reader, const struct varatt_external *outside, struct varlena *result)
+{
+	HvBuffers	before = HvBuffersNow();
+	bool		found = HvToastLoad(reader->toast, outside, result);
+
+	HvBuffersAddSince(&reader->toast_buffers, before);
+	return found;
 }
 
 /* The indexed value of the row in the slot. */
@@ -177,7 +195,7 @@ HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 	{
 		struct varlena *result = palloc(HvToastSize(&outside));
 
-		isnull = !HvToastLoad(reader->toast, &outside, result);
+		isnull = !load_outside(reader, &outside, result);
 		value = PointerGetDatum(result);
 	}
 	if (!isnull)
@@ -246,7 +264,7 @@ HvHeapLoad(HvHeap *reader, const struct varatt_external *outside, HvVectorView *
 			pfree(reader->loaded);
 		reader->loaded = MemoryContextAlloc(reader->context, reader->loaded_size);
 	}
-	if (!HvToastLoad(reader->toast, outside, reader->loaded))
+	if (!load_outside(reader, outside, reader->loaded))
 		elog(ERROR, "the vector of a row that may vanish was read in two steps");
 	reader->type->open_stored(PointerGetDatum(reader->loaded), view);
 	MemoryContextSwitchTo(old);

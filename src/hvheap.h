@@ -24,6 +24,7 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
+#include "hvbuffers.h"
 #include "hvcompat.h"
 #include "hvtype.h"
 
@@ -88,6 +89,9 @@ extern void *HvHeapAlloc(HvHeap *reader, Size size);
  */
 extern void HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks,
 							 ItemPointer tid);
+
+/* the buffers of the TOAST table that were touched so far */
+extern HvBuffers HvHeapToastBuffers(const HvHeap *reader);
 
 /* Asks for the block of a row, or that of a vector outside, to be read soon. */
 extern void HvHeapPrefetch(HvHeap *reader, uint64 id);

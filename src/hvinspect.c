@@ -410,11 +410,20 @@ hvtree_last_scan(PG_FUNCTION_ARGS)
 	add_value(&result, Int64GetDatum(scan->candidates));
 	add_value(&result, Int64GetDatum(scan->heap_fetches));
 	add_value(&result, Int64GetDatum(scan->rows_emitted));
-	add_value(&result, Int64GetDatum(scan->buffers_hit));
-	add_value(&result, Int64GetDatum(scan->buffers_read));
+	add_value(&result, Int64GetDatum(scan->index_buffers.hit + scan->heap_buffers.hit +
+									 scan->toast_buffers.hit));
+	add_value(&result, Int64GetDatum(scan->index_buffers.read + scan->heap_buffers.read +
+									 scan->toast_buffers.read));
 	add_value(&result, Float8GetDatum(scan->prepare_us));
 	add_value(&result, Float8GetDatum(scan->tree_us));
 	add_value(&result, Float8GetDatum(scan->leaves_us));
 	add_value(&result, Float8GetDatum(scan->rerank_us));
+	add_value(&result, Float8GetDatum(scan->scan_us));
+	add_value(&result, Int64GetDatum(scan->index_buffers.hit));
+	add_value(&result, Int64GetDatum(scan->index_buffers.read));
+	add_value(&result, Int64GetDatum(scan->heap_buffers.hit));
+	add_value(&result, Int64GetDatum(scan->heap_buffers.read));
+	add_value(&result, Int64GetDatum(scan->toast_buffers.hit));
+	add_value(&result, Int64GetDatum(scan->toast_buffers.read));
 	PG_RETURN_DATUM(end_result(&result));
 }

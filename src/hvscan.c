@@ -35,7 +35,6 @@
 #include <math.h>
 
 #include "access/genam.h"
-#include "executor/instrument.h"
 #include "lib/pairingheap.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -47,6 +46,7 @@
 #include "hvrerank.h"
 #include "hvscan.h"
 #include "hvsearch.h"
+#include "hvstat.h"
 
 /*
  * Candidates reranked at a time.  Small at first, since each row in hand
@@ -95,7 +95,10 @@ typedef struct HvScan
 	int			window_size;
 	HvMemo	   *memo;			/* of rows sent, made for the first one */
 	instr_time	rerank_time;
-	BufferUsage buffers_before;
+	instr_time	first_call_time;	/* of it, what no stage accounts for */
+	HvBuffers	buffers;		/* touched for this query vector */
+	HvBuffers	rerank_buffers; /* of them, in the table and its TOAST */
+	HvBuffers	toast_before;	/* of the reader, when the query began */
 } HvScan;
 
 static HvScanStats last_scan;
@@ -119,6 +122,50 @@ compare_in_hand(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 	if (ra->distance != rb->distance)
 		return ra->distance < rb->distance ? 1 : -1;
 	return ra->id < rb->id ? 1 : (ra->id > rb->id ? -1 : 0);
+}
+
+/* Leaves an account for HvLastScan, and for all to see. */
+static void
+account(HvScan *state, Oid index)
+{
+	const HvSearch *search = &state->search;
+	HvBuffers	toast = HvHeapToastBuffers(state->heap);
+
+	memset(&last_scan, 0, sizeof(last_scan));
+	last_scan.index = index;
+	last_scan.height = Max(0, search->descent.height);
+	for (int level = 1; level <= HV_MAX_LEVEL; level++)
+	{
+		last_scan.pages[level] = search->descent.pages[level];
+		last_scan.tuples[level] = search->descent.tuples[level];
+	}
+	last_scan.pages[0] = search->leaves_read;
+	last_scan.tuples[0] = search->leaf_tuples;
+	last_scan.codes_scored = search->scorer.codes;
+	last_scan.candidates = search->scorer.refined;
+	last_scan.heap_fetches = state->fetched;
+	last_scan.rows_emitted = state->sent;
+	last_scan.index_buffers = HvBuffersMinus(state->buffers, state->rerank_buffers);
+	last_scan.toast_buffers = HvBuffersMinus(toast, state->toast_before);
+	last_scan.heap_buffers = HvBuffersMinus(state->rerank_buffers, last_scan.toast_buffers);
+	last_scan.prepare_us = INSTR_TIME_GET_DOUBLE(search->prepare_time) * 1e6;
+	last_scan.tree_us = INSTR_TIME_GET_DOUBLE(search->tree_time) * 1e6;
+	last_scan.leaves_us = INSTR_TIME_GET_DOUBLE(search->leaves_time) * 1e6;
+	last_scan.rerank_us = INSTR_TIME_GET_DOUBLE(state->rerank_time) * 1e6;
+	last_scan.scan_us = INSTR_TIME_GET_DOUBLE(state->first_call_time) * 1e6 +
+		last_scan.prepare_us + last_scan.tree_us + last_scan.leaves_us + last_scan.rerank_us;
+	HvStatAddScan(&last_scan);
+}
+
+/* The query vector is done with: what it took counts now. */
+static void
+finish_query(IndexScanDesc scan)
+{
+	HvScan	   *state = (HvScan *) scan->opaque;
+
+	if (state->started)
+		account(state, RelationGetRelid(scan->indexRelation));
+	state->started = false;
 }
 
 IndexScanDesc
@@ -146,7 +193,7 @@ hvrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int nord
 	if (orderbys && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
 
-	state->started = false;
+	finish_query(scan);
 	MemoryContextReset(state->query_context);
 }
 
@@ -155,6 +202,7 @@ hvendscan(IndexScanDesc scan)
 {
 	HvScan	   *state = (HvScan *) scan->opaque;
 
+	finish_query(scan);
 	if (state->heap)
 		HvHeapEnd(state->heap);
 	MemoryContextDelete(state->context);
@@ -207,6 +255,7 @@ start_scan(IndexScanDesc scan)
 {
 	HvScan	   *state = (HvScan *) scan->opaque;
 	MemoryContext old;
+	HvBuffers	before;
 
 	check_scan(scan);
 	HvCompatCountScan(scan);
@@ -218,7 +267,10 @@ start_scan(IndexScanDesc scan)
 	}
 
 	old = MemoryContextSwitchTo(state->query_context);
-	state->buffers_before = pgBufferUsage;
+	before = HvBuffersNow();
+	memset(&state->buffers, 0, sizeof(HvBuffers));
+	memset(&state->rerank_buffers, 0, sizeof(HvBuffers));
+	state->toast_before = HvHeapToastBuffers(state->heap);
 	state->nlate = state->late_size = 0;
 	state->late = NULL;
 	state->fetched = state->sent = 0;
@@ -234,6 +286,7 @@ start_scan(IndexScanDesc scan)
 	if (state->any_order && state->query.dim == 0)
 		make_up_query(state, scan->indexRelation);
 	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->query_context);
+	HvBuffersAddSince(&state->buffers, before);
 	state->everything_first = !state->any_order && HvDemandIsAll(scan);
 	state->started = true;
 	MemoryContextSwitchTo(old);
@@ -335,6 +388,7 @@ rerank_window(HvScan *state, double bound)
 	int			max = Min(Max(MIN_WINDOW, state->sent / 4), MAX_WINDOW);
 	int			taken;
 	int			visible;
+	HvBuffers	before;
 	instr_time	start;
 	instr_time	end;
 
@@ -345,7 +399,9 @@ rerank_window(HvScan *state, double bound)
 	if (taken == 0)
 		return false;
 	INSTR_TIME_SET_CURRENT(start);
+	before = HvBuffersNow();
 	visible = HvRerankWindow(state->heap, &state->query, state->window, taken, state->rows);
+	HvBuffersAddSince(&state->rerank_buffers, before);
 	for (int i = 0; i < visible; i++)
 		keep_row(state, &state->rows[i]);
 	state->fetched += taken;
@@ -478,32 +534,21 @@ next_in_any_order(HvScan *state, uint64 *id)
 	return true;
 }
 
-/* Leaves an account for HvLastScan. */
+/*
+ * Later calls are timed by their stages alone: what is left of them is to take a
+ * row from those in hand, for which a look at the clock would be too much.
+ */
 static void
-account(const HvScan *state, Oid index)
+note_first_call(HvScan *state, instr_time start)
 {
-	const HvSearch *search = &state->search;
+	instr_time *rest = &state->first_call_time;
 
-	memset(&last_scan, 0, sizeof(last_scan));
-	last_scan.index = index;
-	last_scan.height = Max(0, search->descent.height);
-	for (int level = 1; level <= HV_MAX_LEVEL; level++)
-	{
-		last_scan.pages[level] = search->descent.pages[level];
-		last_scan.tuples[level] = search->descent.tuples[level];
-	}
-	last_scan.pages[0] = search->leaves_read;
-	last_scan.tuples[0] = search->leaf_tuples;
-	last_scan.codes_scored = search->scorer.codes;
-	last_scan.candidates = search->scorer.refined;
-	last_scan.heap_fetches = state->fetched;
-	last_scan.rows_emitted = state->sent;
-	last_scan.buffers_hit = pgBufferUsage.shared_blks_hit - state->buffers_before.shared_blks_hit;
-	last_scan.buffers_read = pgBufferUsage.shared_blks_read - state->buffers_before.shared_blks_read;
-	last_scan.prepare_us = INSTR_TIME_GET_DOUBLE(search->prepare_time) * 1e6;
-	last_scan.tree_us = INSTR_TIME_GET_DOUBLE(search->tree_time) * 1e6;
-	last_scan.leaves_us = INSTR_TIME_GET_DOUBLE(search->leaves_time) * 1e6;
-	last_scan.rerank_us = INSTR_TIME_GET_DOUBLE(state->rerank_time) * 1e6;
+	INSTR_TIME_SET_CURRENT(*rest);
+	INSTR_TIME_SUBTRACT(*rest, start);
+	INSTR_TIME_SUBTRACT(*rest, state->search.prepare_time);
+	INSTR_TIME_SUBTRACT(*rest, state->search.tree_time);
+	INSTR_TIME_SUBTRACT(*rest, state->search.leaves_time);
+	INSTR_TIME_SUBTRACT(*rest, state->rerank_time);
 }
 
 bool
@@ -511,13 +556,20 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 {
 	HvScan	   *state = (HvScan *) scan->opaque;
 	MemoryContext old;
+	HvBuffers	before;
+	instr_time	start;
+	bool		first = !state->started;
 	bool		found;
 	HvRow		row = {0};
 
 	Assert(ScanDirectionIsForward(direction));
-	if (!state->started)
+	if (first)
+	{
+		INSTR_TIME_SET_CURRENT(start);
 		start_scan(scan);
+	}
 
+	before = HvBuffersNow();
 	old = MemoryContextSwitchTo(state->query_context);
 	if (state->any_order)
 		found = next_in_any_order(state, &row.id);
@@ -536,6 +588,8 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 		scan->xs_recheck = false;
 		scan->xs_recheckorderby = false;
 	}
-	account(state, RelationGetRelid(scan->indexRelation));
+	HvBuffersAddSince(&state->buffers, before);
+	if (first)
+		note_first_call(state, start);
 	return found;
 }

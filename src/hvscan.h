@@ -18,6 +18,7 @@
 #include "access/relscan.h"
 #include "access/sdir.h"
 
+#include "hvbuffers.h"
 #include "hvpage.h"
 
 /* times in microseconds; counts since the last rescan */
@@ -31,8 +32,10 @@ typedef struct HvScanStats
 	int64		candidates;		/* that got the finer estimate */
 	int64		heap_fetches;
 	int64		rows_emitted;
-	int64		buffers_hit;
-	int64		buffers_read;
+	HvBuffers	index_buffers;	/* touched by the access method */
+	HvBuffers	heap_buffers;
+	HvBuffers	toast_buffers;
+	double		scan_us;		/* first call, and the work of the later ones */
 	double		prepare_us;
 	double		tree_us;
 	double		leaves_us;

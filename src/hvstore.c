@@ -108,6 +108,13 @@ HvStorePrefetch(Relation index, BlockNumber block)
 		PrefetchBuffer(index, MAIN_FORKNUM, block);
 }
 
+void
+HvStoreTouch(Relation index, BlockNumber block)
+{
+	require_block(index, block);
+	ReleaseBuffer(ReadBuffer(index, block));
+}
+
 BufferAccessStrategy
 HvStoreBulkStrategy(void)
 {
