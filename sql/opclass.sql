@@ -60,11 +60,12 @@ CREATE INDEX ON others USING hvtree (v DESC);
 ALTER TABLE others ADD EXCLUDE USING hvtree (v WITH =);
 CLUSTER catalogue USING catalogue_v;
 
--- every object carries a comment
+-- every object carries a comment; the row types of a view are members from 17 on
 SELECT pg_describe_object(classid, objid, objsubid) AS without_comment
 FROM pg_depend d
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'hvindex')
+  AND classid <> 'pg_type'::regclass
   AND obj_description(objid, classid::regclass::name) IS NULL
 ORDER BY 1;
 

@@ -34,7 +34,7 @@ SELECT index, schemaname, relname, indexrelname, scans, leaves >= 20 AS leaves, 
 FROM hvtree_stat WHERE index = 'counted_v'::regclass;
 SELECT index_hit + index_read >= scans * 2 + leaves AS index_pages,
 	heap_hit + heap_read > 0 AND heap_hit + heap_read <= heap_fetches * 2 AS heap_pages,
-	toast_hit + toast_read >= heap_fetches * 2 AS toast_pages,
+	toast_hit + toast_read >= scans AS toast_pages,
 	index_hit_rate BETWEEN 0 AND 1 AND heap_hit_rate BETWEEN 0 AND 1 AS rates,
 	toast_hit_rate = round(toast_hit::numeric / (toast_hit + toast_read), 4) AS toast_rate,
 	pg_typeof(index_hit_rate) AS type
