@@ -71,6 +71,7 @@ OBJS = \
 	src/hvspill.o \
 	src/hvsplit.o \
 	src/hvstore.o \
+	src/hvstorestream.o \
 	src/hvtoast.o \
 	src/hvtype.o \
 	src/hvupkeep.o \

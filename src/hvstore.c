@@ -64,11 +64,17 @@ Page
 HvStoreRead(Relation index, const HvLayout *layout, BlockNumber block,
 			BufferAccessStrategy strategy, Buffer *buffer)
 {
+	require_block(index, block);
+	*buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+	return HvStoreLock(index, layout, buffer);
+}
+
+Page
+HvStoreLock(Relation index, const HvLayout *layout, Buffer *buffer)
+{
 	Page		page;
 	const char *problem;
 
-	require_block(index, block);
-	*buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
 	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(*buffer);
 	if (PageIsNew(page))
@@ -79,7 +85,7 @@ HvStoreRead(Relation index, const HvLayout *layout, BlockNumber block,
 	}
 	problem = HvPageVerify(page, layout);
 	if (problem)
-		HvStoreCorrupted(index, block, problem);
+		HvStoreCorrupted(index, BufferGetBlockNumber(*buffer), problem);
 	return page;
 }
 
