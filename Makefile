@@ -81,6 +81,7 @@ OBJS = \
 	src/hvstore.o \
 	src/hvstorehot.o \
 	src/hvstoretoast.o \
+	src/hvstorestream.o \
 	src/hvtoast.o \
 	src/hvtrace.o \
 	src/hvtype.o \

@@ -27,6 +27,7 @@
 #include "hvdebug.h"
 #include "hvmerge.h"
 #include "hvmove.h"
+#include "hvstorestream.h"
 
 /* a centroid page with this share of its slots free is proposed to inserts: 1 / 4 */
 #define ROOMY_CENTROIDS		4
@@ -57,13 +58,10 @@ count_leaf(HvCensus *census, Page page)
 	return census->every_leaf || HvCensusIsDue(census->index, page);
 }
 
+/* Counts and lists a page, locked and then released; NULL is an all-zero one. */
 static void
-visit_page(HvCensus *census, BlockNumber block)
+visit_page(HvCensus *census, BlockNumber block, Page page, Buffer buffer)
 {
-	Relation	relation = census->index->relation;
-	Buffer		buffer;
-	Page		page = HvStoreRead(relation, &census->index->layout, block,
-								   census->strategy, &buffer);
 	HvPageKind	kind = HV_PAGE_FREE;
 	bool		due = false;
 	int			tuples = 0;
@@ -80,7 +78,7 @@ visit_page(HvCensus *census, BlockNumber block)
 	switch (kind)
 	{
 		case HV_PAGE_FREE:
-			HvStoreRecordFree(relation, block);
+			HvStoreRecordFree(census->index->relation, block);
 			census->free_pages++;
 			break;
 		case HV_PAGE_LEAF:
@@ -107,18 +105,25 @@ void
 HvCensusTake(HvCensus *census, HvIndex *index, BufferAccessStrategy strategy,
 			 bool every_leaf)
 {
-	BlockNumber nblocks = HvStoreBlocks(index->relation);
+	HvStoreStream *stream =
+		HvStoreStreamBeginRange(index->relation, &index->layout, HV_STREAM_MAINTENANCE,
+								strategy, HV_ROOT_BLOCK,
+								HvStoreBlocks(index->relation));
+	BlockNumber block;
+	Page		page;
+	Buffer		buffer;
 
 	memset(census, 0, sizeof(HvCensus));
 	census->index = index;
 	census->strategy = strategy;
 	census->every_leaf = every_leaf;
-	for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
+	while (HvStoreStreamNext(stream, &block, &page, &buffer))
 	{
+		visit_page(census, block, page, buffer);
 		HV_VACUUM_DELAY_POINT();
 		CHECK_FOR_INTERRUPTS();
-		visit_page(census, block);
 	}
+	HvStoreStreamEnd(stream);
 }
 
 /* Empty leaves -------------------------------------------------------------- */
@@ -262,26 +267,18 @@ referenced_slots(const HvCensus *census, int64 *n)
 }
 
 /*
- * Looks at a centroid page: the slots in use that nothing names.  Returns how many
- * slots it has in use in all, -1 if it is no centroid page any more.
+ * Looks at a page that is locked: the slots in use that nothing names.  Returns how
+ * many slots it has in use in all, -1 if it is no centroid page any more.
  */
 static int
-lost_slots(HvCensus *census, BlockNumber block, const uint64 *refs, int64 n, uint64 *lost,
-		   BlockNumber *link)
+lost_slots(const HvLayout *layout, Page page, BlockNumber block, const uint64 *refs,
+		   int64 n, uint64 *lost, BlockNumber *link)
 {
-	const HvLayout *layout = &census->index->layout;
-	Buffer		buffer;
-	Page		page = HvStoreRead(census->index->relation, layout, block, NULL, &buffer);
 	int			used = 0;
 
 	*lost = 0;
-	if (page == NULL)
-		return -1;
 	if (HvPageKindOf(page) != HV_PAGE_CENTROID)
-	{
-		HvStoreRelease(buffer);
 		return -1;
-	}
 	*link = HvPageGetOpaque(page)->link;
 	for (int slot = 0; slot < layout->slots_per_page; slot++)
 	{
@@ -293,7 +290,6 @@ lost_slots(HvCensus *census, BlockNumber block, const uint64 *refs, int64 n, uin
 		if (bsearch(&ref, refs, n, sizeof(uint64), compare_refs) == NULL)
 			*lost |= UINT64CONST(1) << slot;
 	}
-	HvStoreRelease(buffer);
 	return used;
 }
 
@@ -361,11 +357,71 @@ tidy_mean(HvCensus *census, BlockNumber block, const HvMetaData *meta)
 	census->pages_deleted++;
 }
 
+/* A list of blocks and the place of the next one. */
+typedef struct ListCursor
+{
+	const List *blocks;
+	int			at;
+} ListCursor;
+
+static BlockNumber
+next_of_list(void *state)
+{
+	ListCursor *cursor = state;
+
+	return cursor->at < list_length(cursor->blocks) ?
+		list_nth_oid(cursor->blocks, cursor->at++) : InvalidBlockNumber;
+}
+
+/*
+ * Tidies the centroid pages, given all slots that are named, upwards, each page with
+ * room leading to the one below.  Returns the topmost page with room.
+ */
+static BlockNumber
+collect_slots(HvCensus *census, BlockNumber proposed, const uint64 *refs, int64 n)
+{
+	const HvLayout *layout = &census->index->layout;
+	int			slots = layout->slots_per_page;
+	BlockNumber roomy = InvalidBlockNumber;
+	ListCursor	cursor = {census->centroid_pages, 0};
+	HvStoreStream *stream =
+		HvStoreStreamBegin(census->index->relation, layout, HV_STREAM_MAINTENANCE, NULL,
+						   next_of_list, &cursor);
+	BlockNumber block;
+	Page		page;
+	Buffer		buffer;
+
+	while (HvStoreStreamNext(stream, &block, &page, &buffer))
+	{
+		BlockNumber link = InvalidBlockNumber;
+		uint64		lost;
+		int			used;
+		int			left;
+		bool		has_room;
+
+		if (page == NULL)
+			continue;
+		used = lost_slots(layout, page, block, refs, n, &lost, &link);
+		HvStoreRelease(buffer);
+		CHECK_FOR_INTERRUPTS();
+		if (used < 0)
+			continue;
+		left = used - __builtin_popcountll(lost);
+		has_room = left > 0 && left < slots &&
+			(block == proposed || (slots - left) * ROOMY_CENTROIDS >= slots);
+		if (lost != 0 || left == 0 || (has_room && link != roomy))
+			tidy_slots(census, block, lost, left == 0, roomy);
+		if (has_room)
+			roomy = block;
+	}
+	HvStoreStreamEnd(stream);
+	return roomy;
+}
+
 void
 HvCensusCollect(HvCensus *census)
 {
-	int			slots = census->index->layout.slots_per_page;
-	BlockNumber roomy = InvalidBlockNumber;
+	BlockNumber roomy;
 	HvMetaData	meta;
 	int64		n;
 	uint64	   *refs;
@@ -373,26 +429,7 @@ HvCensusCollect(HvCensus *census)
 
 	HvMetaRead(census->index->relation, &meta);
 	refs = referenced_slots(census, &n);
-
-	/* upwards, each page with room leading to the one below */
-	foreach(cell, census->centroid_pages)
-	{
-		BlockNumber block = lfirst_oid(cell);
-		BlockNumber link = InvalidBlockNumber;
-		uint64		lost;
-		int			used = lost_slots(census, block, refs, n, &lost, &link);
-		int			left = used - __builtin_popcountll(lost);
-		bool		has_room = left > 0 && left < slots &&
-			(block == meta.centroid_block || (slots - left) * ROOMY_CENTROIDS >= slots);
-
-		CHECK_FOR_INTERRUPTS();
-		if (used < 0)
-			continue;
-		if (lost != 0 || left == 0 || (has_room && link != roomy))
-			tidy_slots(census, block, lost, left == 0, roomy);
-		if (has_room)
-			roomy = block;
-	}
+	roomy = collect_slots(census, meta.centroid_block, refs, n);
 	pfree(refs);
 	foreach(cell, census->mean_pages)
 		tidy_mean(census, lfirst_oid(cell), &meta);

@@ -65,6 +65,7 @@
 #include "hvinspect.h"
 #include "hvleaf.h"
 #include "hvmeta.h"
+#include "hvstorestream.h"
 #include "hvtype.h"
 
 PG_FUNCTION_INFO_V1(hvtree_check);
@@ -275,6 +276,7 @@ check_centroid_page(Check *check, BlockNumber block, Page page)
 	}
 }
 
+/* Looks at the page at hand. */
 static void
 check_page(Check *check, BlockNumber block)
 {
@@ -282,7 +284,6 @@ check_page(Check *check, BlockNumber block)
 	BlockNote  *note = &check->notes[block];
 	const char *problem;
 
-	HvStoreCopy(check->index, block, check->strategy, page);
 	if (PageIsNew(page))
 		return;
 	problem = HvPageVerify(page, NULL);
@@ -520,6 +521,8 @@ static void
 check_index(Check *check)
 {
 	Size		size;
+	HvStoreStream *stream;
+	BlockNumber block;
 
 	check->blocks = HvStoreBlocks(check->index);
 	check->strategy = GetAccessStrategy(BAS_BULKREAD);
@@ -528,15 +531,18 @@ check_index(Check *check)
 	size = check->blocks * sizeof(BlockNote);
 	check->notes = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	memset(check->notes, 0, size);
-	for (BlockNumber block = 0; block < check->blocks; block++)
+	for (block = 0; block < check->blocks; block++)
 		check->notes[block].parent = InvalidBlockNumber;
 
 	HvRowSortBegin(&check->rows);
-	for (BlockNumber block = 0; block < check->blocks; block++)
+	stream = HvStoreStreamBeginRange(check->index, NULL, HV_STREAM_QUERY, check->strategy,
+									 0, check->blocks);
+	while (HvStoreStreamCopy(stream, &block, (Page) check->image.data))
 	{
 		CHECK_FOR_INTERRUPTS();
 		check_page(check, block);
 	}
+	HvStoreStreamEnd(stream);
 	check_root(check);
 	if (check->meta.dim > 0)
 	{

@@ -52,6 +52,14 @@
 #include "varatt.h"
 #endif
 
+#if PG_VERSION_NUM >= 170000
+#define HV_HAS_READ_STREAM
+#include "storage/read_stream.h"
+#ifndef READ_STREAM_USE_BATCHING	/* 18 */
+#define READ_STREAM_USE_BATCHING 0
+#endif
+#endif
+
 #if PG_VERSION_NUM >= 160000
 #define HV_SINCE_16(statement) statement
 #else

@@ -39,6 +39,7 @@
 #include "hvmeta.h"
 #include "hvmetric.h"
 #include "hvscan.h"
+#include "hvstorestream.h"
 
 PG_FUNCTION_INFO_V1(hvtree_stats);
 PG_FUNCTION_INFO_V1(hvtree_last_scan);
@@ -131,16 +132,12 @@ count_tree_page(Survey *survey, Page page, BlockNumber block, uint64 *rows)
 	return n;
 }
 
-/* Reads one page; nothing is locked while the rows are sorted in. */
+/* Counts a page, locked and then released: before its rows are sorted in. */
 static void
-survey_page(Survey *survey, BlockNumber block, BufferAccessStrategy strategy)
+survey_page(Survey *survey, BlockNumber block, Page page, Buffer buffer)
 {
 	uint64		rows[MAX_LEAF_TUPLES];
 	int			n = 0;
-	Buffer		buffer;
-	Page		page = HvStoreRead(survey->index,
-								   survey->meta.dim > 0 ? &survey->layout : NULL,
-								   block, strategy, &buffer);
 
 	if (page == NULL)
 	{
@@ -177,17 +174,25 @@ survey_page(Survey *survey, BlockNumber block, BufferAccessStrategy strategy)
 static void
 survey_index(Survey *survey)
 {
-	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+	BufferAccessStrategy strategy = HvStoreBulkStrategy();
+	HvStoreStream *stream;
+	BlockNumber block;
+	Page		page;
+	Buffer		buffer;
 
 	HvMetaRead(survey->index, &survey->meta);
 	if (survey->meta.dim > 0)
 		HvMetaLayout(&survey->meta, &survey->layout);
 	survey->blocks = HvStoreBlocks(survey->index);
-	for (BlockNumber block = 0; block < survey->blocks; block++)
+	stream = HvStoreStreamBeginRange(survey->index,
+									 survey->meta.dim > 0 ? &survey->layout : NULL,
+									 HV_STREAM_QUERY, strategy, 0, survey->blocks);
+	while (HvStoreStreamNext(stream, &block, &page, &buffer))
 	{
+		survey_page(survey, block, page, buffer);
 		CHECK_FOR_INTERRUPTS();
-		survey_page(survey, block, strategy);
 	}
+	HvStoreStreamEnd(stream);
 	FreeAccessStrategy(strategy);
 }
 

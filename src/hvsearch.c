@@ -31,6 +31,7 @@
 
 #include "hvdebug.h"
 #include "hvsearch.h"
+#include "hvstorestream.h"
 
 /*
  * The fewest nodes opened a level.  With 4 the ceiling of recall in 16 leaves is
@@ -155,21 +156,18 @@ was_read(const HvSearch *search, BlockNumber block)
 	return block <= INT_MAX && bms_is_member((int) block, search->seen_leaves);
 }
 
-/* Pours a leaf into the pool.  Returns where a split put its other half, if one did. */
+/*
+ * Pours a leaf, locked and then released, into the pool, where "out" has room for it.
+ * Returns where a split put its other half, if one did.
+ */
 static BlockNumber
-read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
-			   BufferAccessStrategy strategy)
+pour_page(HvSearch *search, BlockNumber block, Page page, Buffer buffer,
+		  uint64 newer_than, HvCandidate *out)
 {
-	HvCandidate *out = HvPoolReserve(&search->pool, search->index->layout.leaf_capacity);
 	BlockNumber other_half = InvalidBlockNumber;
-	Buffer		buffer;
-	Page		page = HvStoreRead(search->relation, &search->index->layout, block, strategy,
-								   &buffer);
 	int			n = 0;
 	bool		is_leaf;
 
-	if (page == NULL)
-		return InvalidBlockNumber;
 	is_leaf = HvPageKindOf(page) == HV_PAGE_LEAF &&
 		(HvPageGetOpaque(page)->seq > newer_than ||
 		 !was_read(search, block));
@@ -190,13 +188,34 @@ read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
 	return other_half;
 }
 
+/* Room in the pool for any leaf; to be made before a page is locked. */
+static HvCandidate *
+reserve(HvSearch *search)
+{
+	return HvPoolReserve(&search->pool, search->index->layout.leaf_capacity);
+}
+
+/* Reads one leaf. */
+static BlockNumber
+read_leaf_page(HvSearch *search, BlockNumber block)
+{
+	HvCandidate *out = reserve(search);
+	Buffer		buffer;
+	Page		page = HvStoreRead(search->relation, &search->index->layout, block, NULL,
+								   &buffer);
+
+	if (page == NULL)
+		return InvalidBlockNumber;
+	return pour_page(search, block, page, buffer, search->since, out);
+}
+
 /* Pours a leaf and what was split off it since the search began. */
 static void
 read_leaf(HvSearch *search, BlockNumber block)
 {
 	while (block != InvalidBlockNumber && !was_read(search, block))
 	{
-		block = read_leaf_page(search, block, search->since, NULL);
+		block = read_leaf_page(search, block);
 		HV_DEBUG_POINT("scan-leaf");
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -210,14 +229,23 @@ static void
 sweep(HvSearch *search, uint64 newer_than)
 {
 	BufferAccessStrategy strategy = HvStoreBulkStrategy();
-	BlockNumber nblocks = HvStoreBlocks(search->relation);
+	HvStoreStream *stream =
+		HvStoreStreamBeginRange(search->relation, &search->index->layout, HV_STREAM_QUERY,
+								strategy, HV_ROOT_BLOCK, HvStoreBlocks(search->relation));
+	HvCandidate *out = reserve(search);
+	BlockNumber block;
+	Page		page;
+	Buffer		buffer;
 
-	for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
+	while (HvStoreStreamNext(stream, &block, &page, &buffer))
 	{
-		(void) read_leaf_page(search, block, newer_than, strategy);
+		if (page)
+			(void) pour_page(search, block, page, buffer, newer_than, out);
 		HV_DEBUG_POINT("scan-swept");
 		CHECK_FOR_INTERRUPTS();
+		out = reserve(search);
 	}
+	HvStoreStreamEnd(stream);
 	pfree(strategy);
 }
 

@@ -65,12 +65,18 @@ Page
 HvStoreRead(Relation index, const HvLayout *layout, BlockNumber block,
 			BufferAccessStrategy strategy, Buffer *buffer)
 {
-	Page		page;
-	const char *problem;
-
 	require_block(index, block);
 	*buffer = strategy ? ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy) :
 		HvHotRead(index, block);
+	return HvStoreLock(index, layout, buffer);
+}
+
+Page
+HvStoreLock(Relation index, const HvLayout *layout, Buffer *buffer)
+{
+	Page		page;
+	const char *problem;
+
 	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(*buffer);
 	if (PageIsNew(page))
@@ -81,7 +87,7 @@ HvStoreRead(Relation index, const HvLayout *layout, BlockNumber block,
 	}
 	problem = HvPageVerify(page, layout);
 	if (problem)
-		HvStoreCorrupted(index, block, problem);
+		HvStoreCorrupted(index, BufferGetBlockNumber(*buffer), problem);
 	return page;
 }
 

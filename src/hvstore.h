@@ -44,6 +44,9 @@ extern Page HvStoreRead(Relation index, const HvLayout *layout, BlockNumber bloc
 						BufferAccessStrategy strategy, Buffer *buffer);
 extern void HvStoreRelease(Buffer buffer);
 
+/* The same for a page that is pinned; the pin goes where it is all-zero. */
+extern Page HvStoreLock(Relation index, const HvLayout *layout, Buffer *buffer);
+
 /* Copies a page as it is into image, unverified: for those who look for damage. */
 extern void HvStoreCopy(Relation index, BlockNumber block,
 						BufferAccessStrategy strategy, Page image);

@@ -31,6 +31,7 @@
 #include "hvdebug.h"
 #include "hvleaf.h"
 #include "hvmeta.h"
+#include "hvstorestream.h"
 #include "hvupkeep.h"
 #include "hvvacuum.h"
 
@@ -50,18 +51,12 @@ typedef struct BulkDelete
 	HvIndex    *index;
 } BulkDelete;
 
-/* The rows of a leaf; -1 if it is none, or is not newer than asked for. */
+/* The rows of a leaf that is newer than asked for; -1 if the page is none. */
 static int
-read_rows(BulkDelete *bulk, BlockNumber block, uint64 newer_than, bool all, uint64 *rows)
+copy_rows(const HvLayout *layout, Page page, uint64 newer_than, bool all, uint64 *rows)
 {
-	const HvLayout *layout = &bulk->index->layout;
-	Buffer		buffer;
-	Page		page = HvStoreRead(bulk->info->index, layout, block, bulk->info->strategy,
-								   &buffer);
 	int			n = -1;
 
-	if (page == NULL)
-		return -1;
 	if (HvPageKindOf(page) == HV_PAGE_LEAF &&
 		(all || HvPageGetOpaque(page)->seq > newer_than))
 	{
@@ -69,7 +64,6 @@ read_rows(BulkDelete *bulk, BlockNumber block, uint64 newer_than, bool all, uint
 		for (int i = 0; i < n; i++)
 			rows[i] = HvRowPack(&HvPageLeafEntry(page, layout, i)->tid);
 	}
-	HvStoreRelease(buffer);
 	return n;
 }
 
@@ -114,10 +108,8 @@ remove_rows(BulkDelete *bulk, BlockNumber block, const uint64 *dead, int ndead)
 
 /* Asks about the rows of one leaf, with nothing locked, and removes the dead ones. */
 static void
-clean_leaf(BulkDelete *bulk, BlockNumber block, uint64 newer_than, bool all)
+clean_leaf(BulkDelete *bulk, BlockNumber block, uint64 *rows, int n)
 {
-	uint64		rows[MAX_TUPLES];
-	int			n = read_rows(bulk, block, newer_than, all, rows);
 	int			ndead = 0;
 
 	for (int i = 0; i < n; i++)
@@ -138,13 +130,28 @@ clean_leaf(BulkDelete *bulk, BlockNumber block, uint64 newer_than, bool all)
 static void
 clean_leaves(BulkDelete *bulk, uint64 newer_than, bool all)
 {
-	BlockNumber nblocks = HvStoreBlocks(bulk->info->index);
+	const HvLayout *layout = &bulk->index->layout;
+	HvStoreStream *stream =
+		HvStoreStreamBeginRange(bulk->info->index, layout, HV_STREAM_MAINTENANCE,
+								bulk->info->strategy, HV_ROOT_BLOCK,
+								HvStoreBlocks(bulk->info->index));
+	uint64		rows[MAX_TUPLES];
+	BlockNumber block;
+	Page		page;
+	Buffer		buffer;
 
-	for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
+	while (HvStoreStreamNext(stream, &block, &page, &buffer))
 	{
+		int			n;
+
+		if (page == NULL)
+			continue;
+		n = copy_rows(layout, page, newer_than, all, rows);
+		HvStoreRelease(buffer);
 		HV_VACUUM_DELAY_POINT();
-		clean_leaf(bulk, block, newer_than, all);
+		clean_leaf(bulk, block, rows, n);
 	}
+	HvStoreStreamEnd(stream);
 }
 
 /*

@@ -49,12 +49,13 @@ mirror()
 
 # enter ROOT COMMAND...: runs a command in a root.  $tree, if set, is seen there
 # as /mnt, $data as /media, $scratch as /tmp; the first two cannot be written.
-# Whoever kills the outer process kills all that runs inside.
+# Takes the place of the shell that calls it, hence ( ) or a pipeline around each
+# call: if the script dies, then so does all that runs inside.
 enter()
 {
 	local root=$1
 	shift
-	unshare --mount --pid --ipc --fork --kill-child -- sh -c '
+	exec setpriv --pdeathsig KILL -- unshare --mount --pid --ipc --fork --kill-child -- sh -c '
 		root=$1
 		shift
 		mount -t proc proc "$root/proc" &&
@@ -79,9 +80,9 @@ make_root()
 	mkdir -p "$root/etc/postgresql-common/createcluster.d" || return 1
 	echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.d/none.conf"
 	unshare --mount --fork --kill-child debootstrap --variant=minbase "$release" "$root" "$url" &&
-		enter "$root" apt-get -q -o Acquire::Check-Valid-Until=false update &&
-		enter "$root" apt-get -q -y --no-install-recommends install $common \
-			"postgresql-$major" "postgresql-server-dev-$major" "postgresql-$major-pgvector" &&
+		(enter "$root" apt-get -q -o Acquire::Check-Valid-Until=false update) &&
+		(enter "$root" apt-get -q -y --no-install-recommends install $common \
+			"postgresql-$major" "postgresql-server-dev-$major" "postgresql-$major-pgvector") &&
 		rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
 }
 
@@ -141,7 +142,7 @@ obstacle()
 {
 	if [ "$(id -u)" -ne 0 ]; then
 		echo 'chroot needs root'
-	elif ! unshare --mount --pid --ipc --fork true 2>/dev/null; then
+	elif ! setpriv --pdeathsig KILL -- unshare --mount --pid --ipc --fork true 2>/dev/null; then
 		echo 'no right to make namespaces'
 	elif ! command -v debootstrap >/dev/null && ! "$top/test/setup.sh" debootstrap >/dev/null; then
 		echo 'debootstrap is missing'
@@ -168,7 +169,6 @@ finish()
 	fi
 }
 trap finish EXIT
-trap 'exit 1' INT TERM
 
 export tree=$top data='' scratch=''
 [ -z "${HV_DATA:-}" ] || [ ! -d "$HV_DATA" ] || data=$(cd "$HV_DATA" && pwd)
