@@ -158,7 +158,9 @@ int
 HvRerankWindow(HvHeap *heap, const HvVectorView *query, HvCandidate *candidates, int n,
 			   HvRow *rows)
 {
-	Window		window = {heap, query, HvHeapType(heap)->metric, rows};
+	Window		window = {
+		.heap = heap, .query = query, .metric = HvHeapType(heap)->metric, .rows = rows
+	};
 
 	window.misses = pgBufferUsage.shared_blks_read;
 	window.outside = HvHeapAlloc(heap, n * sizeof(Outside));
