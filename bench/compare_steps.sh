@@ -81,12 +81,12 @@ use_method()
 	m_table=t m_type=vector m_am=$1 m_options=
 	case $1 in
 		hvtree) m_index=t_hvtree m_setting=hvtree.target_recall
-			m_range=${RANGE_hvtree:-.80,.90,.95,.97,.98,.99,.995,.999} ;;
+			m_range=${RANGE_hvtree:-.50,.65,.80,.90,.95,.97,.98,.99,.995,.999} ;;
 		hvtree-probes) m_am=hvtree m_index=t_hvtree m_setting=hvtree.probes
 			m_range=${RANGE_hvtree_probes:-4,8,16,32,64,128,256} ;;
 		hvtree-real) m_am=hvtree m_table=t_real m_type=real m_index=t_real_hvtree
 			m_setting=hvtree.target_recall
-			m_range=${RANGE_hvtree:-.80,.90,.95,.97,.98,.99,.995,.999} ;;
+			m_range=${RANGE_hvtree:-.50,.65,.80,.90,.95,.97,.98,.99,.995,.999} ;;
 		hnsw) m_index=t_hnsw m_setting=hnsw.ef_search m_options='m=16, ef_construction=64'
 			m_range=${RANGE_hnsw:-10,20,40,80,120,200,400,800} ;;
 		ivfflat) m_index=t_ivfflat m_setting=ivfflat.probes
