@@ -43,10 +43,12 @@ set_file()
 	done
 }
 
-# use_entry NAME[/METRIC][@STORAGE]
+# use_entry NAME[/METRIC][@STORAGE][=METHOD,...]
 use_entry()
 {
 	local rest=$1 file
+	methods=$all_methods
+	case $rest in *=*) methods=${rest##*=} methods=${methods//,/ } rest=${rest%=*} ;; esac
 	storage=external
 	case $rest in *@*) storage=${rest##*@} rest=${rest%@*} ;; esac
 	metric=l2
@@ -142,7 +144,7 @@ start_entry()
 	local mwm
 	say "$label: $name, $metric, vectors $storage"
 	cluster_start "shared_buffers = $buffers" 'synchronous_commit = off' 'max_wal_size = 64GB' \
-		'huge_pages = off'
+		'huge_pages = off' 'log_min_messages = notice'
 	sql -c 'CREATE EXTENSION vector' -c 'CREATE EXTENSION hvindex' \
 		-c 'CREATE EXTENSION hvindex_pgvector'
 	sql -c 'SELECT version()' -c "SELECT 'pgvector ' || extversion FROM pg_extension
@@ -163,7 +165,7 @@ start_entry()
 		'BEGIN { mb = n * (4 * d + 1400) / 1048576; printf "%d", mb < 1024 ? 1024 : mb }')}
 	build_session=("--session" "maintenance_work_mem=${mwm}MB"
 		"--session" "max_parallel_maintenance_workers=$((participants - 1))")
-	round=1
+	round=1 outgrown=0
 }
 
 # build METHOD: one index, watched
@@ -180,9 +182,14 @@ build()
 		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
 		{ print $at["build_s"], $at["build_private_mb"], $at["build_segments_mb"], $at["participants"],
 			$at["index_mb"], $at["table_mb"], $at["bytes_row"] }' "$file")"
-	add_line builds.tsv 'set metric method rows dim storage options seconds private_mb segments_mb participants index_mb table_mb bytes_row' \
+	# what pgvector says when its graph outgrows maintenance_work_mem
+	b_note=$(cluster_run grep -c 'no longer fits' "$cluster_dir/data/server.log" || true)
+	[ "$b_note" = "$outgrown" ] || echo "   $method: the graph outgrew maintenance_work_mem" >&2
+	add_line builds.tsv 'set metric method rows dim storage options seconds private_mb segments_mb participants index_mb table_mb bytes_row outgrew_memory' \
 		"$label" "$metric" "$method" "$rows" "$dim" "$storage" "${m_options:--}" "$b_seconds" \
-		"$b_private" "$b_segments" "$b_people" "$b_index" "$b_table" "$b_bytes"
+		"$b_private" "$b_segments" "$b_people" "$b_index" "$b_table" "$b_bytes" \
+		"$([ "$b_note" = "$outgrown" ] && echo no || echo yes)"
+	outgrown=$b_note
 	echo "   $method: $b_seconds s, own memory $b_private MB, segments $b_segments MB, $b_people processes, index $b_index MB"
 }
 

@@ -31,7 +31,7 @@ name=${HV_ROOT_NAME:-bench}
 inside=/h/$name
 data=${HV_DATA:-$top/shared/data}
 [ -d "$data" ] || data=$top/../shared/data
-[ -d "$data" ] || data=/var/empty
+[ -d "$data" ] && data=$(cd "$data" && pwd) || data=
 shift
 
 mkdir -p "$root$inside/main" "$root$inside/data" "$top/bench/results"
@@ -50,7 +50,7 @@ exec unshare --mount --propagation private bash -euc '
 	mount -t proc proc "$root/proc"
 	mount --rbind /dev "$root/dev"
 	mount --rbind /sys "$root/sys"
-	[ ! -d "$data" ] || mount --bind "$data" "$root$inside/data"
+	[ -z "$data" ] || mount --bind "$data" "$root$inside/data"
 	mount --bind "$results" "$root$inside/main/bench/results"
 	exec chroot "$root" "$inside/main/bench/in_private.sh" "$@"
 ' in_root "$root" "$inside" "$data" "$top/bench/results" "$@"

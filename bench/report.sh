@@ -64,7 +64,7 @@ scaling()
 
 if [ -s "$out/builds.tsv" ]; then
 	title 'Builds and sizes'
-	markdown "$out/builds.tsv" set method rows storage options seconds participants private_mb segments_mb index_mb bytes_row table_mb
+	markdown "$out/builds.tsv" set method rows storage options seconds participants private_mb segments_mb index_mb bytes_row table_mb outgrew_memory
 fi
 if [ -s "$out/sweep.tsv" ]; then
 	awk -f "$here/report.awk" -v what=curves "$out/sweep.tsv" >"$out/curves.tsv"
