@@ -112,29 +112,28 @@ hundredth()
 }
 
 # turns: which methods are there at the same time, joined by +.  All, if memory holds the
-# table and their indexes; else hvtree with each of the others.  pgvector's indexes
-# keep the vectors, in pages of 8 kB.
+# table and their indexes; else those of hvtree with each of the others.  pgvector's
+# indexes keep the vectors, in pages of 8 kB.
 turns()
 {
-	local all=${methods// /+} mb other
+	local one mb own='' others=''
 	mb=$(awk -v n="$rows" -v d="$dim" 'BEGIN {
 		v = 4 * d + 64; per = int(8168 / v)
 		if (per < 1) per = 1
 		printf "%d", n * (1.3 * v + 2 * 8192 / per) / 1048576 }')
+	for one in $methods; do
+		case $one in
+			hvtree*) own=$own+$one ;;
+			*) others="$others $one" ;;
+		esac
+	done
+	own=${own#+}
 	if [ -n "${TURNS:-}" ]; then
 		echo "$TURNS"
-	elif [ "$mb" -lt $((memory_mb * 55 / 100)) ]; then
-		echo "$all"
+	elif [ -z "$own" ] || [ -z "$others" ] || [ "$mb" -lt $((memory_mb * 55 / 100)) ]; then
+		echo "${methods// /+}"
 	else
-		for other in $methods; do
-			case $other in
-				hvtree*) ;;
-				*) echo "hvtree+$other" ;;
-			esac
-		done
-		case $methods in
-			hvtree) echo hvtree ;;
-		esac
+		for one in $others; do echo "$own+$one"; done
 	fi
 }
 
@@ -210,7 +209,9 @@ present()
 	done
 	say "$label: $1, maintenance_work_mem ${build_session[1]#*=}"
 	for one in ${1//+/ }; do build "$one"; done
+	# what is still to be written would be written while queries are measured
 	sql -c CHECKPOINT
+	sync -f "$cluster_dir"
 }
 
 # compare METHODS K RANGES OPTION...: hvcompare with an arm of each method, RANGES a

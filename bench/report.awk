@@ -116,14 +116,19 @@ function ratio(set, one, other, wanted,   i, n, list, x, y) {
 	return median(list, n)
 }
 
-function lowest(set, method,   i, best, x) {
-	best = 2
+# what a figure at a recall is short of, if anything
+function note(set, method, wanted,   i, low, high, x) {
+	low = 2; high = 0
 	for (i = 1; i <= nvalues[set, method, 10]; i++) {
 		x = over_rounds(set, method, 10, values[set, method, 10, i], "recall")
-		if (x < best)
-			best = x
+		if (x < low) low = x
+		if (x > high) high = x
 	}
-	return best
+	if (low > wanted)
+		return sprintf("lowest effort, recall %.3f", low)
+	if (high < wanted)
+		return sprintf("highest recall %.3f", high)
+	return "-"
 }
 
 function show(x, format) { return x == "-" ? "-" : sprintf(format, x) }
@@ -152,6 +157,6 @@ END {
 					show(at_recall(set, method, "p50ms", want[w]), "%.3f"), show(at_recall(set, method, "p95ms", want[w]), "%.3f"), \
 					show(at_recall(set, method, "p99ms", want[w]), "%.3f"), \
 					method ~ /^hvtree/ ? "-" : show(ratio(set, "hvtree", method, want[w]), "%.2f"), \
-					(lowest(set, method) > want[w] ? sprintf("lowest effort, recall %.3f", lowest(set, method)) : "-")
+					note(set, method, want[w])
 		}
 }

@@ -22,7 +22,7 @@ markdown()
 			print head; print rule
 			next
 		}
-		{ line = "|"; for (i = 1; i <= n; i++) line = line " " $at[name[i]] " |"; print line }' "$1"
+		{ line = "|"; for (i = 1; i <= n; i++) line = line " " (name[i] in at ? $at[name[i]] : "-") " |"; print line }' "$1"
 	echo
 }
 
