@@ -8,6 +8,9 @@
 #	make bench DATA=dir		the benchmark on the vector sets in a folder
 #	make bench-1m			the benchmark on a million generated vectors
 #	make bench-growth DATA=dir	how an index lives: inserts, deletes, VACUUM
+#	make bench-compare DATA=dir	hvtree beside pgvector's indexes; ROOT=dir: in the
+#							Debian system that lies there (bench/in_root.sh)
+#	make bench-load			many clients at a time; ROOT=dir as above
 #	make style				layers, sizes, indentation
 #
 # check, demo and bench install missing Debian packages by name first
@@ -114,7 +117,7 @@ PG_CONFIG ?= pg_config
 FOLDER = $(if $(HV_DATA),$(HV_DATA),$(wildcard ../shared/data))
 
 # These targets work before PostgreSQL's headers are installed.
-OWN_TARGETS = check check-matrix demo bench bench-1m bench-growth style
+OWN_TARGETS = check check-matrix demo bench bench-1m bench-growth bench-compare bench-load style
 OWN_GOALS = $(filter $(OWN_TARGETS),$(MAKECMDGOALS))
 
 ifneq ($(OWN_GOALS),)
@@ -140,6 +143,14 @@ bench:
 
 bench-1m:
 	@PG_CONFIG="$(PG_CONFIG)" test/with_install.sh bench/run_1m.sh
+
+SOMEWHERE = $(if $(ROOT),bench/in_root.sh "$(ROOT)",test/with_install.sh)
+
+bench-compare:
+	@PG_CONFIG="$(PG_CONFIG)" HV_DATA="$(FOLDER)" $(SOMEWHERE) bench/compare.sh
+
+bench-load:
+	@PG_CONFIG="$(PG_CONFIG)" HV_DATA="$(FOLDER)" $(SOMEWHERE) bench/load.sh
 
 bench-growth:
 	@PG_CONFIG="$(PG_CONFIG)" HV_DATA="$(FOLDER)" test/with_install.sh bench/run_growth.sh

@@ -11,8 +11,9 @@
 #	A set is done when all its steps are; a run that was broken off goes on with the
 #	first set that is not done.  CLEAN=yes begins anew.
 #
-#	SETS		NAME[/METRIC][@STORAGE] ..., NAME a set of HV_DATA or
-#				model:ROWS:DIM:SEED; STORAGE plain, external or default
+#	SETS		NAME[/METRIC][@STORAGE][=METHOD,...] ..., NAME a set of HV_DATA or
+#				model:ROWS:DIM:SEED; STORAGE plain, external or default; =METHOD,... where
+#				they differ from METHODS
 #	METHODS		(default "hvtree hnsw ivfflat"); also hvtree-probes: the same index
 #				by hvtree.probes; hvtree-real: on a second table with real[]
 #	STEPS		(default "build sweep hundred stages insert cold")
@@ -36,8 +37,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine bge-micro-384/cosine sift-5k-128/l2
 	model:10000:1024:42/cosine model:100000:1024:42/cosine
-	model:1000000:1024:42/cosine model:1000000:1024:42/cosine@plain}
-methods=${METHODS:-hvtree hnsw ivfflat}
+	model:1000000:1024:42/cosine model:1000000:1024:42/cosine@plain=hvtree}
+all_methods=${METHODS:-hvtree hnsw ivfflat}
 steps=${STEPS:-build sweep hundred stages insert cold}
 rounds=${ROUNDS:-3}
 queries=${QUERIES:-1000}

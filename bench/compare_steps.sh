@@ -43,10 +43,12 @@ set_file()
 	done
 }
 
-# use_entry NAME[/METRIC][@STORAGE]
+# use_entry NAME[/METRIC][@STORAGE][=METHOD,...]
 use_entry()
 {
 	local rest=$1 file
+	methods=$all_methods
+	case $rest in *=*) methods=${rest##*=} methods=${methods//,/ } rest=${rest%=*} ;; esac
 	storage=external
 	case $rest in *@*) storage=${rest##*@} rest=${rest%@*} ;; esac
 	metric=l2
@@ -81,12 +83,12 @@ use_method()
 	m_table=t m_type=vector m_am=$1 m_options=
 	case $1 in
 		hvtree) m_index=t_hvtree m_setting=hvtree.target_recall
-			m_range=${RANGE_hvtree:-.80,.90,.95,.97,.98,.99,.995,.999} ;;
+			m_range=${RANGE_hvtree:-.50,.65,.80,.90,.95,.97,.98,.99,.995,.999} ;;
 		hvtree-probes) m_am=hvtree m_index=t_hvtree m_setting=hvtree.probes
 			m_range=${RANGE_hvtree_probes:-4,8,16,32,64,128,256} ;;
 		hvtree-real) m_am=hvtree m_table=t_real m_type=real m_index=t_real_hvtree
 			m_setting=hvtree.target_recall
-			m_range=${RANGE_hvtree:-.80,.90,.95,.97,.98,.99,.995,.999} ;;
+			m_range=${RANGE_hvtree:-.50,.65,.80,.90,.95,.97,.98,.99,.995,.999} ;;
 		hnsw) m_index=t_hnsw m_setting=hnsw.ef_search m_options='m=16, ef_construction=64'
 			m_range=${RANGE_hnsw:-10,20,40,80,120,200,400,800} ;;
 		ivfflat) m_index=t_ivfflat m_setting=ivfflat.probes
@@ -110,29 +112,28 @@ hundredth()
 }
 
 # turns: which methods are there at the same time, joined by +.  All, if memory holds the
-# table and their indexes; else hvtree with each of the others.  pgvector's indexes
-# keep the vectors, in pages of 8 kB.
+# table and their indexes; else those of hvtree with each of the others.  pgvector's
+# indexes keep the vectors, in pages of 8 kB.
 turns()
 {
-	local all=${methods// /+} mb other
+	local one mb own='' others=''
 	mb=$(awk -v n="$rows" -v d="$dim" 'BEGIN {
 		v = 4 * d + 64; per = int(8168 / v)
 		if (per < 1) per = 1
 		printf "%d", n * (1.3 * v + 2 * 8192 / per) / 1048576 }')
+	for one in $methods; do
+		case $one in
+			hvtree*) own=$own+$one ;;
+			*) others="$others $one" ;;
+		esac
+	done
+	own=${own#+}
 	if [ -n "${TURNS:-}" ]; then
 		echo "$TURNS"
-	elif [ "$mb" -lt $((memory_mb * 55 / 100)) ]; then
-		echo "$all"
+	elif [ -z "$own" ] || [ -z "$others" ] || [ "$mb" -lt $((memory_mb * 55 / 100)) ]; then
+		echo "${methods// /+}"
 	else
-		for other in $methods; do
-			case $other in
-				hvtree*) ;;
-				*) echo "hvtree+$other" ;;
-			esac
-		done
-		case $methods in
-			hvtree) echo hvtree ;;
-		esac
+		for one in $others; do echo "$own+$one"; done
 	fi
 }
 
@@ -142,7 +143,7 @@ start_entry()
 	local mwm
 	say "$label: $name, $metric, vectors $storage"
 	cluster_start "shared_buffers = $buffers" 'synchronous_commit = off' 'max_wal_size = 64GB' \
-		'huge_pages = off'
+		'huge_pages = off' 'log_min_messages = notice'
 	sql -c 'CREATE EXTENSION vector' -c 'CREATE EXTENSION hvindex' \
 		-c 'CREATE EXTENSION hvindex_pgvector'
 	sql -c 'SELECT version()' -c "SELECT 'pgvector ' || extversion FROM pg_extension
@@ -163,7 +164,7 @@ start_entry()
 		'BEGIN { mb = n * (4 * d + 1400) / 1048576; printf "%d", mb < 1024 ? 1024 : mb }')}
 	build_session=("--session" "maintenance_work_mem=${mwm}MB"
 		"--session" "max_parallel_maintenance_workers=$((participants - 1))")
-	round=1
+	round=1 outgrown=0
 }
 
 # build METHOD: one index, watched
@@ -180,9 +181,14 @@ build()
 		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
 		{ print $at["build_s"], $at["build_private_mb"], $at["build_segments_mb"], $at["participants"],
 			$at["index_mb"], $at["table_mb"], $at["bytes_row"] }' "$file")"
-	add_line builds.tsv 'set metric method rows dim storage options seconds private_mb segments_mb participants index_mb table_mb bytes_row' \
+	# what pgvector says when its graph outgrows maintenance_work_mem
+	b_note=$(cluster_run grep -c 'no longer fits' "$cluster_dir/data/server.log" || true)
+	[ "$b_note" = "$outgrown" ] || echo "   $method: the graph outgrew maintenance_work_mem" >&2
+	add_line builds.tsv 'set metric method rows dim storage options seconds private_mb segments_mb participants index_mb table_mb bytes_row outgrew_memory' \
 		"$label" "$metric" "$method" "$rows" "$dim" "$storage" "${m_options:--}" "$b_seconds" \
-		"$b_private" "$b_segments" "$b_people" "$b_index" "$b_table" "$b_bytes"
+		"$b_private" "$b_segments" "$b_people" "$b_index" "$b_table" "$b_bytes" \
+		"$([ "$b_note" = "$outgrown" ] && echo no || echo yes)"
+	outgrown=$b_note
 	echo "   $method: $b_seconds s, own memory $b_private MB, segments $b_segments MB, $b_people processes, index $b_index MB"
 }
 
@@ -203,7 +209,9 @@ present()
 	done
 	say "$label: $1, maintenance_work_mem ${build_session[1]#*=}"
 	for one in ${1//+/ }; do build "$one"; done
+	# what is still to be written would be written while queries are measured
 	sql -c CHECKPOINT
+	sync -f "$cluster_dir"
 }
 
 # compare METHODS K RANGES OPTION...: hvcompare with an arm of each method, RANGES a

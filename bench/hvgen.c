@@ -322,7 +322,7 @@ main(int argc, char **argv)
 
 	base = open_source(&options, HV_STREAM_BASE, NULL);
 	if (options.copy)
-		HvWireCopy(base, HV_FORM_REAL, write_stdout, NULL, NULL);
+		HvWireCopy(base, (HvRowShape) {HV_FORM_REAL, 0}, write_stdout, NULL, NULL);
 	else
 	{
 		query = open_source(&options, HV_STREAM_QUERY, base);

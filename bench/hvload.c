@@ -29,6 +29,8 @@ static const char usage[] =
 "  --table NAME\n"
 "  --type NAME       real: real[], or vector: vector(n) of the extension pgvector,\n"
 "                    which must be there (default real)\n"
+"  --categories N    also a column category int: the id modulo N\n"
+"  --queries         of a model: its queries, not its rows\n"
 "  --storage NAME    of the vectors: default, plain, external (default \"default\")\n"
 "  --conninfo STR    where the server is (default: as the environment says)\n"
 "\n"
@@ -44,7 +46,8 @@ send_copy(void *target, const void *bytes, size_t size)
 }
 
 static void
-copy_rows(PGconn *conn, const HvSource *base, HvForm form, const char *table, const char *label)
+copy_rows(PGconn *conn, const HvSource *base, HvRowShape shape, const char *table,
+		  const char *label)
 {
 	char	   *sql;
 	PGresult   *result;
@@ -56,7 +59,7 @@ copy_rows(PGconn *conn, const HvSource *base, HvForm form, const char *table, co
 	HvCheckResult(conn, result, PGRES_COPY_IN);
 	PQclear(result);
 	free(sql);
-	HvWireCopy(base, form, send_copy, conn, label);
+	HvWireCopy(base, shape, send_copy, conn, label);
 	if (PQputCopyEnd(conn, NULL) != 1)
 		HvDie("%s", PQerrorMessage(conn));
 	while ((result = PQgetResult(conn)) != NULL)
@@ -67,25 +70,26 @@ copy_rows(PGconn *conn, const HvSource *base, HvForm form, const char *table, co
 }
 
 static void
-load(PGconn *conn, const HvSource *base, HvForm form, const char *name, const char *storage)
+load(PGconn *conn, const HvSource *base, HvRowShape shape, const char *name, const char *storage)
 {
 	char	   *table = PQescapeIdentifier(conn, name, strlen(name));
 	double		started = HvNow();
 	char		type[32] = "real[]";
 
-	if (form == HV_FORM_VECTOR)
+	if (shape.form == HV_FORM_VECTOR)
 		snprintf(type, sizeof(type), "vector(%d)", base->dim);
 	if (table == NULL)
 		HvDie("%s", PQerrorMessage(conn));
 	HvExec(conn, "BEGIN");
 	HvExec(conn, "DROP TABLE IF EXISTS %s", table);
-	HvExec(conn, "CREATE TABLE %s (id bigint NOT NULL, embedding %s NOT NULL)", table, type);
+	HvExec(conn, "CREATE TABLE %s (id bigint NOT NULL, embedding %s NOT NULL%s)", table, type,
+		   shape.categories > 0 ? ", category int NOT NULL" : "");
 	if (strcmp(storage, "default") != 0)
 		HvExec(conn, "ALTER TABLE %s ALTER COLUMN embedding SET STORAGE %s", table, storage);
 
 	/* element statistics of vectors serve nobody and take longer than the load */
 	HvExec(conn, "ALTER TABLE %s ALTER COLUMN embedding SET STATISTICS 0", table);
-	copy_rows(conn, base, form, table, name);
+	copy_rows(conn, base, shape, table, name);
 	HvExec(conn, "ALTER TABLE %s ADD PRIMARY KEY (id)", table);
 	HvExec(conn, "COMMIT");
 	HvExec(conn, "VACUUM (ANALYZE) %s", table);
@@ -103,6 +107,8 @@ main(int argc, char **argv)
 		{"base", required_argument, NULL, 'b'},
 		{"table", required_argument, NULL, 't'},
 		{"type", required_argument, NULL, 'T'},
+		{"categories", required_argument, NULL, 'g'},
+		{"queries", no_argument, NULL, 'q'},
 		{"storage", required_argument, NULL, 's'},
 		{"conninfo", required_argument, NULL, 'c'},
 		{"help", no_argument, NULL, 'h'},
@@ -110,7 +116,8 @@ main(int argc, char **argv)
 	};
 	const char *base = NULL;
 	const char *table = NULL;
-	HvForm		form = HV_FORM_REAL;
+	HvRowShape	shape = {HV_FORM_REAL, 0};
+	HvStream	stream = HV_STREAM_BASE;
 	const char *storage = "default";
 	const char *conninfo = "";
 	PGconn	   *conn;
@@ -128,7 +135,13 @@ main(int argc, char **argv)
 				table = optarg;
 				break;
 			case 'T':
-				form = HvParseForm(optarg);
+				shape.form = HvParseForm(optarg);
+				break;
+			case 'g':
+				shape.categories = (int) HvParseInt("categories", optarg, 1, INT32_MAX);
+				break;
+			case 'q':
+				stream = HV_STREAM_QUERY;
 				break;
 			case 's':
 				storage = optarg;
@@ -153,7 +166,7 @@ main(int argc, char **argv)
 		HvDie("--storage must be default, plain or external, not \"%s\"", storage);
 
 	conn = HvConnect(conninfo);
-	load(conn, HvSourceOpen(base, HV_STREAM_BASE, NULL), form, table, storage);
+	load(conn, HvSourceOpen(base, stream, NULL), shape, table, storage);
 	PQfinish(conn);
 	return 0;
 }

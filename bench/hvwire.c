@@ -108,24 +108,30 @@ HvWireReadInt8(const char *bytes)
 	return (int64_t) __builtin_bswap64(value);
 }
 
-/* one row: two fields, each behind its length */
+/* one row: its fields, each behind its length */
 static uint8_t *
-put_row(uint8_t *out, HvForm form, int64_t id, const float *values, int dim)
+put_row(uint8_t *out, HvRowShape shape, int64_t id, const float *values, int dim)
 {
-	out = put16(out, 2);
+	out = put16(out, shape.categories > 0 ? 3 : 2);
 	out = put32(out, sizeof(int64_t));
 	out = put64(out, (uint64_t) id);
-	out = put32(out, (uint32_t) HvWireVectorSize(form, dim));
-	return HvWireVector(form, values, dim, out);
+	out = put32(out, (uint32_t) HvWireVectorSize(shape.form, dim));
+	out = HvWireVector(shape.form, values, dim, out);
+	if (shape.categories > 0)
+	{
+		out = put32(out, sizeof(int32_t));
+		out = put32(out, (uint32_t) (id % shape.categories));
+	}
+	return out;
 }
 
 void
-HvWireCopy(const HvSource *source, HvForm form, HvSink sink, void *target, const char *label)
+HvWireCopy(const HvSource *source, HvRowShape shape, HvSink sink, void *target, const char *label)
 {
 	/* signature, flags, length of the header's extension */
 	static const char header[] = "PGCOPY\n\377\r\n\0" "\0\0\0\0" "\0\0\0";
 	static const uint8_t trailer[] = {0xff, 0xff};
-	size_t		row_size = 2 + 4 + 8 + 4 + HvWireVectorSize(form, source->dim);
+	size_t		row_size = 2 + 4 + 8 + 4 + HvWireVectorSize(shape.form, source->dim) + 4 + 4;
 	float	   *rows = HvAlloc(COPY_ROWS * (size_t) source->dim * sizeof(float));
 	uint8_t    *buffer = HvAlloc(COPY_ROWS * row_size);
 	double		started = HvNow();
@@ -140,7 +146,7 @@ HvWireCopy(const HvSource *source, HvForm form, HvSink sink, void *target, const
 
 		HvSourceRows(source, first, count, rows);
 		for (int i = 0; i < count; i++)
-			end = put_row(end, form, first + i, rows + (size_t) i * (size_t) source->dim,
+			end = put_row(end, shape, first + i, rows + (size_t) i * (size_t) source->dim,
 						  source->dim);
 		sink(target, buffer, (size_t) (end - buffer));
 		if (label != NULL && HvNow() - told > TELL_SECONDS)

@@ -2,8 +2,7 @@
  *
  * hvwire.h
  *	  PostgreSQL's binary forms of what the programs send: vectors as real[] or
- *	  as pgvector's type vector, and COPY BINARY streams of rows (id int8,
- *	  embedding).
+ *	  as pgvector's type vector, and COPY BINARY streams of rows.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -47,11 +46,18 @@ extern int64_t HvWireReadInt8(const char *bytes);
 /* takes bytes of a stream, in order; ends the program where it cannot */
 typedef void (*HvSink) (void *target, const void *bytes, size_t size);
 
+/* rows of COPY: id int8, embedding, and if there are categories category int4 */
+typedef struct HvRowShape
+{
+	HvForm		form;
+	int			categories;		/* category is id modulo this; 0: no such column */
+} HvRowShape;
+
 /*
  * A whole COPY BINARY stream: all rows of the source, ids from 0.  label, if not
  * NULL, makes it tell stderr every few seconds how far it is.
  */
-extern void HvWireCopy(const HvSource *source, HvForm form, HvSink sink, void *target,
+extern void HvWireCopy(const HvSource *source, HvRowShape shape, HvSink sink, void *target,
 					   const char *label);
 
 #endif							/* HVWIRE_H */

@@ -11,9 +11,10 @@
 #	that of results (bench/results) are those of this tree, so results need not be
 #	brought back.
 #
-#	Everything is mounted in a mount namespace of its own, so nothing is mounted
-#	for anybody else, and nothing is left mounted.  Needs root, and in ROOT:
-#	PostgreSQL with its server headers, gcc, make, libpq-dev, bash.
+#	The command has mounts and processes of its own: nothing is mounted for
+#	anybody else, and nothing mounted or running is left when it ends.  Needs root,
+#	and in ROOT: PostgreSQL with its server headers, gcc, make, libpq-dev, bash.
+#	The roots that test/matrix.sh makes have all that, and pgvector.
 #
 #	HV_ROOT_NAME	NAME (default bench)
 #
@@ -31,7 +32,7 @@ name=${HV_ROOT_NAME:-bench}
 inside=/h/$name
 data=${HV_DATA:-$top/shared/data}
 [ -d "$data" ] || data=$top/../shared/data
-[ -d "$data" ] || data=/var/empty
+[ -d "$data" ] && data=$(cd "$data" && pwd) || data=
 shift
 
 mkdir -p "$root$inside/main" "$root$inside/data" "$top/bench/results"
@@ -44,13 +45,13 @@ mkdir -p "$root$inside/main/bench/results"
 
 export HV_DATA=$inside/data
 unset PG_CONFIG MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL TMPDIR
-exec unshare --mount --propagation private bash -euc '
+exec unshare --mount --propagation private --pid --fork --kill-child bash -euc '
 	root=$1 inside=$2 data=$3 results=$4
 	shift 4
 	mount -t proc proc "$root/proc"
 	mount --rbind /dev "$root/dev"
 	mount --rbind /sys "$root/sys"
-	[ ! -d "$data" ] || mount --bind "$data" "$root$inside/data"
+	[ -z "$data" ] || mount --bind "$data" "$root$inside/data"
 	mount --bind "$results" "$root$inside/main/bench/results"
 	exec chroot "$root" "$inside/main/bench/in_private.sh" "$@"
 ' in_root "$root" "$inside" "$data" "$top/bench/results" "$@"
