@@ -62,12 +62,12 @@
 #define MOST_STEPS		40
 
 /* halvings of the range that the leaves for a hundred rows are sought in */
-#define HALVINGS		6
+#define HALVINGS		5
 
 /* a margin that makes ten rows dearer than this is not tried for a hundred */
-#define DEAR			1.3
+#define DEAR			1.15
 
-static const float margins[] = {0.3f, 0.6f, 0.9f, 1.2f, 1.5f, 1.8f, 2.1f, 2.4f, 2.7f};
+static const float margins[] = {0.4f, 0.8f, 1.2f, 1.6f, 2.0f, 2.4f, 2.7f};
 
 #define NMARGINS	((int) lengthof(margins))
 
@@ -285,6 +285,8 @@ make_plans(Calibration *work)
 		for (int m = 0; m < NMARGINS; m++)
 			promising[t][m] = m == NMARGINS - 1 || is_promising(work, t, m);
 	}
+	/* a hundred rows vary less than ten: fewer queries tell as much */
+	replay.ntraces = (work->ntraces + 1) / 2;
 	for (int m = 0; m < NMARGINS; m++)
 	{
 		HvReplaySetMargin(&replay, margins[m]);
