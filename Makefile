@@ -59,6 +59,7 @@ OBJS = \
 	src/hvpool.o \
 	src/hvquery.o \
 	src/hvreassign.o \
+	src/hvrecall.o \
 	src/hvreplay.o \
 	src/hvrerank.o \
 	src/hvrotate.o \

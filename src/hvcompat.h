@@ -210,4 +210,15 @@ HvCompatBeginIndexScan(Relation table, Relation index, Snapshot snapshot, int nk
 #endif
 }
 
+/* HvCompatBeginOrderedScan: index_beginscan with one order-by key and no other. */
+static inline IndexScanDesc
+HvCompatBeginOrderedScan(Relation table, Relation index, Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, 0, 1);
+#else
+	return index_beginscan(table, index, snapshot, 0, 1);
+#endif
+}
+
 #endif							/* HVCOMPAT_H */
