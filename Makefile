@@ -67,6 +67,7 @@ OBJS = \
 	src/hvprewarm.o \
 	src/hvquery.o \
 	src/hvreassign.o \
+	src/hvrecall.o \
 	src/hvreplay.o \
 	src/hvrerank.o \
 	src/hvrotate.o \

@@ -178,7 +178,9 @@ CREATE FUNCTION hvtree_stats(
 	OUT leaf_fill_histogram pg_catalog.int8[],
 	OUT misplaced pg_catalog.float8,
 	OUT centroid_age pg_catalog.float8,
-	OUT query_cost_ratio pg_catalog.float8)
+	OUT query_cost_ratio pg_catalog.float8,
+	OUT calibrated_rows pg_catalog.int8,
+	OUT calibration pg_catalog.jsonb)
 RETURNS pg_catalog.record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
@@ -240,6 +242,46 @@ LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION hvtree_last_scan()
 IS 'what the last finished hvtree scan of this session did, level by level';
+
+CREATE FUNCTION hvtree_recall(
+	index pg_catalog.regclass,
+	k pg_catalog.int4 DEFAULT 10,
+	queries pg_catalog.int4 DEFAULT 100,
+	OUT recall pg_catalog.float8,
+	OUT recall_low pg_catalog.float8,
+	OUT recall_high pg_catalog.float8,
+	OUT queries_answered pg_catalog.int4,
+	OUT neighbors pg_catalog.int4,
+	OUT mean_leaves pg_catalog.float8,
+	OUT mean_fetches pg_catalog.float8,
+	OUT median_us pg_catalog.float8,
+	OUT exact_us pg_catalog.float8)
+RETURNS pg_catalog.record
+AS 'MODULE_PATHNAME', 'hvtree_recall_sample'
+LANGUAGE C STRICT VOLATILE;
+
+COMMENT ON FUNCTION hvtree_recall(pg_catalog.regclass, pg_catalog.int4, pg_catalog.int4)
+IS 'recall of an hvtree index with the present settings, measured with rows of its table as queries';
+
+CREATE FUNCTION hvtree_recall(
+	index pg_catalog.regclass,
+	queries pg_catalog.text,
+	k pg_catalog.int4 DEFAULT 10,
+	OUT recall pg_catalog.float8,
+	OUT recall_low pg_catalog.float8,
+	OUT recall_high pg_catalog.float8,
+	OUT queries_answered pg_catalog.int4,
+	OUT neighbors pg_catalog.int4,
+	OUT mean_leaves pg_catalog.float8,
+	OUT mean_fetches pg_catalog.float8,
+	OUT median_us pg_catalog.float8,
+	OUT exact_us pg_catalog.float8)
+RETURNS pg_catalog.record
+AS 'MODULE_PATHNAME', 'hvtree_recall_query'
+LANGUAGE C STRICT VOLATILE;
+
+COMMENT ON FUNCTION hvtree_recall(pg_catalog.regclass, pg_catalog.text, pg_catalog.int4)
+IS 'recall of an hvtree index with the present settings, measured with the vectors that a query returns';
 
 --
 -- Statistics of scans, and the cache

@@ -263,6 +263,7 @@ HvCompatBeginIndexScan(Relation table, Relation index, Snapshot snapshot, int nk
 #endif
 }
 
+<<<<<<< HEAD
 /* HvCompatRelationFile: the number of a relation's file, renamed in 16. */
 static inline Oid
 HvCompatRelationFile(Relation relation)
@@ -296,6 +297,17 @@ HvCompatReadRecentBuffer(Relation relation, BlockNumber block, Buffer buffer)
 	pgstat_count_buffer_read(relation);
 	pgstat_count_buffer_hit(relation);
 	return true;
+=======
+/* HvCompatBeginOrderedScan: index_beginscan with one order-by key and no other. */
+static inline IndexScanDesc
+HvCompatBeginOrderedScan(Relation table, Relation index, Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, 0, 1);
+#else
+	return index_beginscan(table, index, snapshot, 0, 1);
+#endif
+>>>>>>> d126427d3ee944558cfe788ac76003ad71ec0d3d
 }
 
 #endif							/* HVCOMPAT_H */

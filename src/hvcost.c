@@ -113,7 +113,7 @@ static void
 read_model(ScanModel *model)
 {
 	HvScanOptions options = {HV_DEFAULT_PROBES, HV_DEFAULT_RERANK,
-		HV_DEFAULT_MAX_SCAN_TUPLES, HV_DEFAULT_TARGET_RECALL};
+		HV_DEFAULT_MAX_SCAN_TUPLES, HV_DEFAULT_TARGET_RECALL, {0}};
 
 	if (model->index->hypothetical)
 	{

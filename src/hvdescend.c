@@ -220,6 +220,12 @@ open_root(HvDescent *descent)
 static int
 beam_at(const HvDescent *descent, int level, int leaves)
 {
+	const HvLevelProbes *by_hand = descent->per_level;
+	int			below_root = descent->height - 1 - level;
+
+	/* who wants more leaves than at first goes on as if there were no list */
+	if (by_hand && below_root < by_hand->count && leaves <= descent->first_leaves)
+		return by_hand->nodes[below_root];
 	return Max(descent->beam, leaves >> level);
 }
 
@@ -265,7 +271,10 @@ HvDescentWiden(HvDescent *descent, int leaves)
 	int			wanted;
 
 	if (descent->height < 0)
+	{
 		open_root(descent);
+		descent->first_leaves = leaves;
+	}
 
 	/* where nodes have few children, the rule must be stretched */
 	open_beams(descent, leaves);

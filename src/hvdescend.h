@@ -25,6 +25,7 @@
 #include "nodes/bitmapset.h"
 
 #include "hvcode.h"
+#include "hvoptions.h"
 #include "hvpage.h"
 #include "hvpagesource.h"
 #include "hvquery.h"
@@ -71,6 +72,8 @@ typedef struct HvDescent
 	MemoryContext context;
 	uint64		seq;			/* structure counter when the descent began */
 	int			beam;			/* fewest nodes opened a level */
+	const HvLevelProbes *per_level; /* instead, for the first leaves; or NULL */
+	int			first_leaves;	/* that were wanted at first */
 	int			height;			/* level of the root, -1 before it was read */
 	bool		stale;			/* met codes about another mean: begin again */
 	Bitmapset  *opened;			/* inner pages, once links had to be followed */

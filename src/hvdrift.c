@@ -254,7 +254,7 @@ HvDriftCostRatio(const HvDrift *drift, const HvMetaData *meta, int levels,
 				 const int64 *pages, const int64 *tuples, int64 dead)
 {
 	HvScanOptions options = {HV_DEFAULT_PROBES, HV_DEFAULT_RERANK,
-	HV_DEFAULT_MAX_SCAN_TUPLES, HV_DEFAULT_TARGET_RECALL};
+	HV_DEFAULT_MAX_SCAN_TUPLES, HV_DEFAULT_TARGET_RECALL, {0}};
 	HvSizing	sizing;
 	Shape		now = {0};
 	Shape		built = {0};

@@ -27,6 +27,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -349,6 +350,35 @@ add_drift(ResultRow *result, const Survey *survey, int levels)
 		add_null(result);
 }
 
+/* What the index has measured about itself, as jsonb; NULL if it never has. */
+static void
+add_curve(ResultRow *result, const HvCurve *curve)
+{
+	StringInfoData json;
+
+	if (curve->queries == 0)
+	{
+		add_null(result);
+		add_null(result);
+		return;
+	}
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"queries\": %u, \"points\": [", curve->queries);
+	for (int i = 0; i < HV_CURVE_TARGETS; i++)
+	{
+		const HvCurvePoint *point = &curve->points[i];
+
+		appendStringInfo(&json, "%s{\"target\": %g, \"margin\": %.4g, \"leaves\": [%.4g, %.4g, %.4g], "
+						 "\"fetches\": [%.4g, %.4g, %.4g]}", i > 0 ? ", " : "",
+						 HvCurveTarget(i), point->margin,
+						 point->leaves[0], point->leaves[1], point->leaves[2],
+						 point->fetches[0], point->fetches[1], point->fetches[2]);
+	}
+	appendStringInfoString(&json, "]}");
+	add_value(result, Int64GetDatum((int64) Min(curve->rows, 1e18)));
+	add_value(result, DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
 Datum
 hvtree_stats(PG_FUNCTION_ARGS)
 {
@@ -393,6 +423,7 @@ hvtree_stats(PG_FUNCTION_ARGS)
 	add_value(&result, Int64GetDatum((int64) bytes));
 	add_ratio(&result, bytes, rows);
 	add_drift(&result, survey, levels);
+	add_curve(&result, &survey->meta.curve);
 	PG_RETURN_DATUM(end_result(&result));
 }
 

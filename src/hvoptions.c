@@ -31,10 +31,15 @@ typedef struct IndexOptions
 	int32		vl_len_;		/* varlena header (do not touch directly!) */
 	HvBuildOptions build;
 	HvScanOptions scan;
+	int			probes_per_level;	/* where the string stands */
 } IndexOptions;
 
 static relopt_kind option_kind;
 static HvScanOptions settings;
+static char *probes_per_level;
+
+/* more nodes of a level than any tree has */
+#define MOST_NODES	(1 << 24)
 
 static const relopt_enum_elt_def spill_values[] =
 {
@@ -45,6 +50,55 @@ static const relopt_enum_elt_def spill_values[] =
 	{"true", 1},
 	{NULL, 0}
 };
+
+/* Reads a list such as "2,3,5"; false if it is none.  Numbers are clamped. */
+static bool
+parse_levels(const char *text, HvLevelProbes *levels)
+{
+	levels->count = 0;
+	text += strspn(text, " \t");
+	if (*text == '\0')
+		return true;
+	for (;;)
+	{
+		char	   *end;
+		long		nodes = strtol(text, &end, 10);
+
+		if (end == text || levels->count == HV_MAX_LEVEL)
+			return false;
+		levels->nodes[levels->count++] = (int) Min(Max(nodes, 1), MOST_NODES);
+		text = end + strspn(end, " \t");
+		if (*text == '\0')
+			return true;
+		if (*text++ != ',')
+			return false;
+	}
+}
+
+static bool
+check_levels_setting(char **value, void **extra, GucSource source)
+{
+	HvLevelProbes levels;
+
+	if (parse_levels(*value, &levels))
+		return true;
+	GUC_check_errdetail("It must be a list of up to %d numbers, such as \"2,3,5\", or empty.",
+						HV_MAX_LEVEL);
+	return false;
+}
+
+static void
+check_levels_option(const char *value)
+{
+	HvLevelProbes levels;
+
+	if (!parse_levels(value, &levels))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for option \"probes_per_level\": \"%s\"", value),
+				 errdetail("It must be a list of up to %d numbers, such as \"2,3,5\", or empty.",
+						   HV_MAX_LEVEL)));
+}
 
 static void
 define_settings(void)
@@ -59,6 +113,11 @@ define_settings(void)
 							"-1 means automatic.",
 							&settings.probes, HV_DEFAULT_PROBES,
 							INT_MIN, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("hvtree.probes_per_level",
+							   "Nodes that a scan opens on each level before its first rows, from the level below the root to the leaves.",
+							   "A list such as \"2,3,5\". Empty, or where it ends early, means automatic.",
+							   &probes_per_level, "",
+							   PGC_USERSET, 0, check_levels_setting, NULL, NULL);
 	DefineCustomIntVariable("hvtree.rerank",
 							"Table rows whose exact distance a scan computes before its first ten rows.",
 							"-1 means as many as the estimates ask for.",
@@ -93,6 +152,8 @@ define_index_options(void)
 					  NOT_SET, NOT_SET, INT_MAX, search);
 	add_int_reloption(option_kind, "probes", "See hvtree.probes.",
 					  NOT_SET, NOT_SET, INT_MAX, search);
+	add_string_reloption(option_kind, "probes_per_level", "See hvtree.probes_per_level.",
+						 "", check_levels_option, search);
 	add_int_reloption(option_kind, "rerank", "See hvtree.rerank.",
 					  NOT_SET, NOT_SET, INT_MAX, search);
 	add_int_reloption(option_kind, "sample_factor", "Sampled rows a leaf, 0 = automatic.",
@@ -125,6 +186,8 @@ hvoptions(Datum reloptions, bool validate)
 		.offset = offsetof(IndexOptions, scan.max_scan_tuples)},
 		{.optname = "probes", .opttype = RELOPT_TYPE_INT,
 		.offset = offsetof(IndexOptions, scan.probes)},
+		{.optname = "probes_per_level", .opttype = RELOPT_TYPE_STRING,
+		.offset = offsetof(IndexOptions, probes_per_level)},
 		{.optname = "rerank", .opttype = RELOPT_TYPE_INT,
 		.offset = offsetof(IndexOptions, scan.rerank)},
 		{.optname = "sample_factor", .opttype = RELOPT_TYPE_INT,
@@ -157,8 +220,10 @@ void
 HvOptionsForScan(Relation index, HvScanOptions *options)
 {
 	IndexOptions *set = (IndexOptions *) index->rd_options;
+	const char *levels = set ? GET_STRING_RELOPTION(set, probes_per_level) : NULL;
 
 	*options = settings;
+	parse_levels(levels && *levels ? levels : probes_per_level, &options->per_level);
 	if (set == NULL)
 		return;
 	if (set->scan.probes != NOT_SET)

@@ -21,6 +21,8 @@
 
 #include "utils/relcache.h"
 
+#include "hvpage.h"
+
 /* how a build lays out the tree; part of the index from then on */
 typedef struct HvBuildOptions
 {
@@ -31,6 +33,13 @@ typedef struct HvBuildOptions
 	int			sample_factor;	/* sampled rows a leaf, 0 = automatic */
 } HvBuildOptions;
 
+/* nodes that a scan opens on each level below the root, the leaves last */
+typedef struct HvLevelProbes
+{
+	int			count;			/* 0 = automatic */
+	int			nodes[HV_MAX_LEVEL];
+} HvLevelProbes;
+
 /* how a scan looks for rows */
 typedef struct HvScanOptions
 {
@@ -38,6 +47,7 @@ typedef struct HvScanOptions
 	int			rerank;			/* rows, -1 = automatic */
 	int			max_scan_tuples;	/* heap rows, 0 = no bound */
 	double		target_recall;
+	HvLevelProbes per_level;
 } HvScanOptions;
 
 #define HV_DEFAULT_PROBES			(-1)

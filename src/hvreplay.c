@@ -28,15 +28,23 @@
 #define SLACK_SHARE		0.5
 
 #define WORD_BITS		64
+/* of a HvKeyed: the leaf and the row, both below 65,535 */
+#define ORDER_EXTRA(row, leaf)	((uint32) (leaf) << 16 | (uint32) (row))
+#define ORDER_LEAF(keyed)		((int) ((keyed).extra >> 16))
+#define ORDER_ROW(keyed)		((int) ((keyed).extra & 0xFFFF))
+#define TAKEN			PG_UINT32_MAX
+
+/* a scan is not expected to fetch rows so many times as far down as those it sends */
+#define FAR_RANKS		8
 
 /* one scan */
 typedef struct Replayed
 {
 	HvReplay   *replay;
-	const HvSizing *sizing;
 	const HvTrace *trace;
-	const HvKeyed *order;
-	int			first;			/* in order: all before it are taken */
+	HvKeyed    *waiting;		/* rows not taken, in order from first on */
+	int			first;
+	int			count;
 	int			leaves;
 	int			sent;
 	int			last;			/* row that was sent last, -1 = none */
@@ -58,7 +66,7 @@ HvReplayInit(HvReplay *replay, const HvTrace *traces, int ntraces)
 		replay->orders[i] = palloc(traces[i].nrows * sizeof(HvKeyed));
 		most = Max(most, traces[i].nrows);
 	}
-	replay->taken = palloc((most / WORD_BITS + 1) * sizeof(uint64));
+	replay->waiting = palloc(most * sizeof(HvKeyed));
 	replay->in_hand = palloc((most / WORD_BITS + 1) * sizeof(uint64));
 }
 
@@ -74,17 +82,11 @@ HvReplaySetMargin(HvReplay *replay, float margin)
 		for (int i = 0; i < trace->nrows; i++)
 		{
 			order[i].key = trace->rows[i].estimate - margin * trace->rows[i].error;
-			order[i].extra = i;
+			order[i].extra = ORDER_EXTRA(i, trace->rows[i].leaf);
 			order[i].id = i;
 		}
 		HvSortKeyed(order, trace->nrows);
 	}
-}
-
-static inline bool
-has_bit(const uint64 *words, int i)
-{
-	return (words[i / WORD_BITS] >> (i % WORD_BITS) & 1) != 0;
 }
 
 static inline void
@@ -93,17 +95,16 @@ set_bit(uint64 *words, int i)
 	words[i / WORD_BITS] |= UINT64CONST(1) << (i % WORD_BITS);
 }
 
-/* Takes a row in: in hand, or late, which tells how far bounds are off. */
+/* Takes a row in: in hand, or late, which may tell how far bounds are off. */
 static void
-take_row(Replayed *scan, int row)
+take_row(Replayed *scan, int row, float key)
 {
 	const HvTraceRow *rows = scan->trace->rows;
 
-	set_bit(scan->replay->taken, row);
 	scan->fetched++;
 	if (row < scan->last)
 	{
-		double		off = (double) rows[scan->last].square - rows[row].square;
+		double		off = (double) key - rows[row].square;
 
 		if (off > scan->slack)
 			scan->slack += (off - scan->slack) * SLACK_SHARE;
@@ -112,6 +113,20 @@ take_row(Replayed *scan, int row)
 	set_bit(scan->replay->in_hand, row);
 	if (scan->nearest < 0 || row < scan->nearest)
 		scan->nearest = row;
+}
+
+/* Moves what still waits before end together, so that it need not be passed again. */
+static void
+close_gaps(Replayed *scan, int end)
+{
+	int			to = end;
+
+	for (int i = end - 1; i >= scan->first; i--)
+	{
+		if (scan->waiting[i].extra != TAKEN)
+			scan->waiting[--to] = scan->waiting[i];
+	}
+	scan->first = to;
 }
 
 /* Reranks one window of rows; false if there was none. */
@@ -123,21 +138,17 @@ take_window(Replayed *scan)
 		trace->rows[scan->nearest].square + scan->slack;
 	int			max = Max(MIN_WINDOW, scan->sent / 4);
 	int			n = 0;
+	int			i;
 
-	while (scan->first < trace->nrows &&
-		   has_bit(scan->replay->taken, scan->order[scan->first].extra))
-		scan->first++;
-	for (int i = scan->first; i < trace->nrows && n < max; i++)
+	for (i = scan->first; i < scan->count && n < max && scan->waiting[i].key < bound; i++)
 	{
-		int			row = scan->order[i].extra;
-
-		if (!(scan->order[i].key < bound))
-			break;
-		if (has_bit(scan->replay->taken, row) || trace->rows[row].leaf > scan->leaves)
+		if (ORDER_LEAF(scan->waiting[i]) > scan->leaves)
 			continue;
-		take_row(scan, row);
+		take_row(scan, ORDER_ROW(scan->waiting[i]), scan->waiting[i].key);
+		scan->waiting[i].extra = TAKEN;
 		n++;
 	}
+	close_gaps(scan, i);
 	return n > 0;
 }
 
@@ -164,7 +175,7 @@ next_row(Replayed *scan)
 {
 	for (;;)
 	{
-		int			leaves = HvSizingLeaves(scan->sizing, scan->sent + 1);
+		int			leaves = scan->replay->leaves[scan->sent];
 
 		if (scan->leaves < leaves)
 			scan->leaves = Max(leaves, scan->leaves + scan->leaves / 8);
@@ -182,15 +193,23 @@ next_row(Replayed *scan)
 
 /* Replays one scan and adds what it found. */
 static void
-run_scan(HvReplay *replay, const HvSizing *sizing, int t, int last, HvReplayResult *sum)
+run_scan(HvReplay *replay, int t, int last, HvReplayResult *sum)
 {
 	const HvTrace *trace = &replay->traces[t];
 	Size		size = (trace->nrows / WORD_BITS + 1) * sizeof(uint64);
-	Replayed		scan = {.replay = replay, .sizing = sizing, .trace = trace,
-	.order = replay->orders[t], .last = -1, .nearest = -1};
+	const HvKeyed *order = replay->orders[t];
+	int			most = Min((int) HvCurveRank(last), trace->nrows);
+	int			most_leaves = 2 * Max(replay->leaves[most - 1], 1);
+	float		far = trace->rows[Min(FAR_RANKS * most, trace->nrows) - 1].square;
+	Replayed	scan = {.replay = replay, .trace = trace, .waiting = replay->waiting, .last = -1, .nearest = -1};
 	int			found[HV_CURVE_RANKS] = {0};
 
-	memset(replay->taken, 0, size);
+	/* what no leaf of this scan holds, or lies far beyond its rows, is not looked at */
+	for (int i = 0; i < trace->nrows && order[i].key < far; i++)
+	{
+		if (ORDER_LEAF(order[i]) <= most_leaves)
+			scan.waiting[scan.count++] = order[i];
+	}
 	memset(replay->in_hand, 0, size);
 	for (int i = 0; i <= last; i++)
 	{
@@ -210,10 +229,12 @@ void
 HvReplayRun(HvReplay *replay, const HvSizing *sizing, int last, HvReplayResult *result)
 {
 	memset(result, 0, sizeof(HvReplayResult));
+	for (int k = 1; k <= HV_TRACE_NEIGHBORS; k++)
+		replay->leaves[k - 1] = HvSizingLeaves(sizing, k);
 	for (int t = 0; t < replay->ntraces; t++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		run_scan(replay, sizing, t, last, result);
+		run_scan(replay, t, last, result);
 	}
 	for (int i = 0; i <= last; i++)
 	{

@@ -23,9 +23,10 @@ typedef struct HvReplay
 	const HvTrace *traces;
 	int			ntraces;
 	float		margin;
-	HvKeyed   **orders;			/* of each trace: key = lower bound, extra = row */
-	uint64	   *taken;			/* a bit for each row of a trace */
-	uint64	   *in_hand;
+	HvKeyed   **orders;			/* of each trace: key = lower bound */
+	HvKeyed    *waiting;		/* of one trace */
+	uint64	   *in_hand;		/* a bit for each row of it */
+	int			leaves[HV_TRACE_NEIGHBORS]; /* before each row */
 } HvReplay;
 
 /* means of all traces, for the first HvCurveRank(i) rows */

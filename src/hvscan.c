@@ -92,6 +92,8 @@ typedef struct HvScan
 	int64		sent;
 	HvCandidate *window;		/* candidates and rows of one rerank */
 	HvRow	   *rows;
+	HvCandidate *bounds;		/* the same candidates with their keys */
+	int			nbounds;
 	int			window_size;
 	HvMemo	   *memo;			/* of rows sent, made for the first one */
 	instr_time	rerank_time;
@@ -330,16 +332,22 @@ current_bound(const HvScan *state)
 }
 
 /*
- * A late row tells how far its bound was off.  From then on all bounds get that
- * much more room, or a part of it, since one row may be an exception.  A few rows
+ * A row is late because its leaf was read late, or because its bound was too high.
+ * The latter tells how far bounds are off.  From then on all of them get that much
+ * more room, or a part of it, since one row may be an exception.  A few rows
  * come without any; for a scan that a filter makes long it is the
  * difference between .92 and .98 of the nearest rows that pass.
  */
 static void
 learn_from_late_row(HvScan *state, const HvRow *row)
 {
-	double		off = square_of(state, state->last_distance) - square_of(state, row->distance);
+	double		off = 0;
 
+	for (int i = 0; i < state->nbounds; i++)
+	{
+		if (state->bounds[i].id == row->id)
+			off = state->bounds[i].key - square_of(state, row->distance);
+	}
 	if (off > state->slack)
 		state->slack += (off - state->slack) * SLACK_SHARE;
 }
@@ -378,6 +386,7 @@ reserve_window(HvScan *state, int size)
 	size = Min(2 * size, MAX_WINDOW);
 	state->window = palloc(size * sizeof(HvCandidate));
 	state->rows = palloc(size * sizeof(HvRow));
+	state->bounds = palloc(size * sizeof(HvCandidate));
 	state->window_size = size;
 }
 
@@ -399,7 +408,12 @@ rerank_window(HvScan *state, double bound)
 	if (taken == 0)
 		return false;
 	INSTR_TIME_SET_CURRENT(start);
+<<<<<<< HEAD
 	before = HvBuffersNow();
+=======
+	memcpy(state->bounds, state->window, taken * sizeof(HvCandidate));
+	state->nbounds = taken;
+>>>>>>> d126427d3ee944558cfe788ac76003ad71ec0d3d
 	visible = HvRerankWindow(state->heap, &state->query, state->window, taken, state->rows);
 	HvBuffersAddSince(&state->rerank_buffers, before);
 	for (int i = 0; i < visible; i++)

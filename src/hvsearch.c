@@ -85,6 +85,8 @@ prepare(HvSearch *search)
 	HvStoreSourceInit(&search->source, search->relation, &search->index->layout);
 	HvDescentInit(&search->descent, &search->source.source, &search->index->layout,
 				  MIN_BEAM, search->context);
+	if (search->sizing.per_level.count > 0)
+		search->descent.per_level = &search->sizing.per_level;
 	HvDescentBegin(&search->descent, search->prepared, search->index->meta.seq);
 }
 

@@ -114,9 +114,9 @@ HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall)
 {
 	double		target = Min(Max(target_recall, 0.5), 0.999);
 
+	memset(sizing, 0, sizeof(HvSizing));
 	sizing->measured = curve->queries > 0;
 	sizing->rerank = -1;
-	sizing->max_scan_tuples = 0;
 	sizing->cutoff_rank = 256;
 	sizing->margin = MARGIN;
 	sizing->probes = AUTO_PROBES * effort(target);
@@ -128,11 +128,15 @@ void
 HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *options)
 {
 	HvCurve		none = {0};
-	bool		by_hand = options->probes > 0;
+	int			probes = options->probes;
 
-	HvSizingFromCurve(sizing, by_hand ? &none : &meta->curve, options->target_recall);
-	if (by_hand)
-		sizing->probes = options->probes;
+	/* a list that gets down to the leaves says how many of them */
+	if (meta->height > 0 && options->per_level.count >= meta->height)
+		probes = options->per_level.nodes[meta->height - 1];
+	HvSizingFromCurve(sizing, probes > 0 ? &none : &meta->curve, options->target_recall);
+	if (probes > 0)
+		sizing->probes = probes;
+	sizing->per_level = options->per_level;
 	sizing->grown = sizing->measured && meta->leaves > CURVE_GROWTH * meta->curve.leaves;
 	sizing->rerank = options->rerank > 0 ? options->rerank : -1;
 	sizing->cutoff_rank = Max(256, (int) Min(4 * sizing->rerank, 1e6));

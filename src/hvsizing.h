@@ -24,6 +24,7 @@ typedef struct HvSizing
 	double		fetches[HV_CURVE_RANKS];	/* rows reranked for them */
 	double		probes;			/* by hand or rule: leaves before the first ten rows */
 	double		rerank;			/* rows before the first ten rows, < 0 = by bounds */
+	HvLevelProbes per_level;	/* by hand: nodes opened on each level */
 	float		margin;			/* standard errors of HvLeafScorer */
 	int			cutoff_rank;	/* the candidate whose key is the scorer's cutoff */
 	int			max_scan_tuples;	/* 0 = no bound */

@@ -45,7 +45,7 @@
 
 /* rows fetched between two looks at how far the last neighbour is, and in all */
 #define FETCH_BATCH		64
-#define MOST_FETCHES	1536
+#define MOST_FETCHES	1024
 
 /* a squared distance below this share of the query's norm2 is a copy of it */
 #define COPY_SHARE		1e-6
