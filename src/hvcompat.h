@@ -263,7 +263,6 @@ HvCompatBeginIndexScan(Relation table, Relation index, Snapshot snapshot, int nk
 #endif
 }
 
-<<<<<<< HEAD
 /* HvCompatRelationFile: the number of a relation's file, renamed in 16. */
 static inline Oid
 HvCompatRelationFile(Relation relation)
@@ -297,7 +296,8 @@ HvCompatReadRecentBuffer(Relation relation, BlockNumber block, Buffer buffer)
 	pgstat_count_buffer_read(relation);
 	pgstat_count_buffer_hit(relation);
 	return true;
-=======
+}
+
 /* HvCompatBeginOrderedScan: index_beginscan with one order-by key and no other. */
 static inline IndexScanDesc
 HvCompatBeginOrderedScan(Relation table, Relation index, Snapshot snapshot)
@@ -307,7 +307,6 @@ HvCompatBeginOrderedScan(Relation table, Relation index, Snapshot snapshot)
 #else
 	return index_beginscan(table, index, snapshot, 0, 1);
 #endif
->>>>>>> d126427d3ee944558cfe788ac76003ad71ec0d3d
 }
 
 #endif							/* HVCOMPAT_H */

@@ -408,12 +408,9 @@ rerank_window(HvScan *state, double bound)
 	if (taken == 0)
 		return false;
 	INSTR_TIME_SET_CURRENT(start);
-<<<<<<< HEAD
-	before = HvBuffersNow();
-=======
 	memcpy(state->bounds, state->window, taken * sizeof(HvCandidate));
 	state->nbounds = taken;
->>>>>>> d126427d3ee944558cfe788ac76003ad71ec0d3d
+	before = HvBuffersNow();
 	visible = HvRerankWindow(state->heap, &state->query, state->window, taken, state->rows);
 	HvBuffersAddSince(&state->rerank_buffers, before);
 	for (int i = 0; i < visible; i++)
