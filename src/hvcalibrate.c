@@ -174,24 +174,22 @@ choose_steps(Calibration *work)
 }
 
 /*
- * The leaves that reach a target, between two that were tried, by the logarithm of
- * what they miss.
+ * The leaves that reach a target, between two that were tried; what queries miss that
+ * read the one or the other is the mean of both.
  */
 static double
 crossing(const Calibration *work, const HvReplayResult *results, int rank, double target)
 {
-	double		miss = 1 - target;
 	int			i = 0;
 
 	while (i < work->steps - 1 && results[i].recall[rank] < target)
 		i++;
 	if (i > 0 && results[i].recall[rank] >= target)
 	{
-		double		before = Max(1 - results[i - 1].recall[rank], 1e-4);
-		double		after = Max(1 - results[i].recall[rank], 1e-4);
-		double		share = before > after ? log(before / miss) / log(before / after) : 1;
+		double		before = results[i - 1].recall[rank];
+		double		after = results[i].recall[rank];
+		double		share = after > before ? (target - before) / (after - before) : 1;
 
-		share = Min(Max(share, 0), 1);
 		return work->leaves[i - 1] + share * (work->leaves[i] - work->leaves[i - 1]);
 	}
 	return work->leaves[i];
@@ -219,11 +217,11 @@ plan_few(Calibration *work, HvReplay *replay, int m)
 
 		plan->point.margin = margins[m];
 		plan->point.leaves[0] = crossing(work, results, 0, target);
-		plan->point.leaves[1] = ceil(crossing(work, results, 1, target));
+		plan->point.leaves[1] = crossing(work, results, 1, target);
 		plan->reaches = results[work->steps - 1].recall[1] >= target;
 		for (int k = 0; k < 2; k++)
 		{
-			sizing = sizing_of(ceil(plan->point.leaves[k]), WIDTH);
+			sizing = sizing_of(plan->point.leaves[k], WIDTH);
 			HvReplayRun(replay, &sizing, k, &result);
 			plan->point.fetches[k] = result.fetches[k];
 			plan->cost[k] = cost_of(work, plan->point.leaves[k], result.fetches[k]);
@@ -248,7 +246,7 @@ plan_many(Calibration *work, HvReplay *replay, double target, CurvePlan *plan)
 
 	HvReplayRun(replay, &sizing, 2, &result);
 	plan->reaches &= result.recall[2] >= enough;
-	for (int i = 0; plan->reaches && i < HALVINGS && high > low + 0.5; i++)
+	for (int i = 0; plan->reaches && i < HALVINGS && high > low * 1.02; i++)
 	{
 		double		middle = sqrt(low * high);
 

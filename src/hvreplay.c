@@ -45,6 +45,7 @@ typedef struct Replayed
 	HvKeyed    *waiting;		/* rows not taken, in order from first on */
 	int			first;
 	int			count;
+	double		dither;			/* as HvSizingDither gives it to queries */
 	int			leaves;
 	int			sent;
 	int			last;			/* row that was sent last, -1 = none */
@@ -175,7 +176,7 @@ next_row(Replayed *scan)
 {
 	for (;;)
 	{
-		int			leaves = scan->replay->leaves[scan->sent];
+		int			leaves = (int) (scan->replay->leaves[scan->sent] + scan->dither);
 
 		if (scan->leaves < leaves)
 			scan->leaves = Max(leaves, scan->leaves + scan->leaves / 8);
@@ -199,7 +200,7 @@ run_scan(HvReplay *replay, int t, int last, HvReplayResult *sum)
 	Size		size = (trace->nrows / WORD_BITS + 1) * sizeof(uint64);
 	const HvKeyed *order = replay->orders[t];
 	int			most = Min((int) HvCurveRank(last), trace->nrows);
-	int			most_leaves = 2 * Max(replay->leaves[most - 1], 1);
+	int			most_leaves = (int) (2 * Max(replay->leaves[most - 1], 1)) + 1;
 	float		far = trace->rows[Min(FAR_RANKS * most, trace->nrows) - 1].square;
 	Replayed	scan = {.replay = replay, .trace = trace, .waiting = replay->waiting, .last = -1, .nearest = -1};
 	int			found[HV_CURVE_RANKS] = {0};
@@ -211,6 +212,7 @@ run_scan(HvReplay *replay, int t, int last, HvReplayResult *sum)
 			scan.waiting[scan.count++] = order[i];
 	}
 	memset(replay->in_hand, 0, size);
+	scan.dither = (t + 0.5) / replay->ntraces;
 	for (int i = 0; i <= last; i++)
 	{
 		int			rank = Min((int) HvCurveRank(i), trace->nrows);
@@ -230,7 +232,7 @@ HvReplayRun(HvReplay *replay, const HvSizing *sizing, int last, HvReplayResult *
 {
 	memset(result, 0, sizeof(HvReplayResult));
 	for (int k = 1; k <= HV_TRACE_NEIGHBORS; k++)
-		replay->leaves[k - 1] = HvSizingLeaves(sizing, k);
+		replay->leaves[k - 1] = HvSizingWanted(sizing, k);
 	for (int t = 0; t < replay->ntraces; t++)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -26,7 +26,7 @@ typedef struct HvReplay
 	HvKeyed   **orders;			/* of each trace: key = lower bound */
 	HvKeyed    *waiting;		/* of one trace */
 	uint64	   *in_hand;		/* a bit for each row of it */
-	int			leaves[HV_TRACE_NEIGHBORS]; /* before each row */
+	double		leaves[HV_TRACE_NEIGHBORS]; /* wanted before each row */
 } HvReplay;
 
 /* means of all traces, for the first HvCurveRank(i) rows */

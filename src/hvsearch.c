@@ -76,6 +76,8 @@ prepare(HvSearch *search)
 	HvSpaceProjectQuery(&search->index->space, search->query->values, projected);
 	HvIndexQuery(search->index, projected, search->prepared);
 	pfree(projected);
+	HvSizingDither(&search->sizing, HvQueryCodeSigns(&search->prepared->code),
+				   search->prepared->code.bytes);
 
 	search->scorer.query = search->prepared;
 	search->scorer.layout = &search->index->layout;

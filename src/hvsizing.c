@@ -22,6 +22,8 @@
 #include <limits.h>
 #include <math.h>
 
+#include "common/hashfn.h"
+
 #include "hvsizing.h"
 
 /* the number of rows that the basic sizes are for */
@@ -161,8 +163,8 @@ measured_leaves(const HvSizing *sizing, double k)
 				   sizing->leaves[i], sizing->leaves[i + 1]);
 }
 
-int
-HvSizingLeaves(const HvSizing *sizing, double k)
+double
+HvSizingWanted(const HvSizing *sizing, double k)
 {
 	double		leaves = 0;
 
@@ -170,7 +172,20 @@ HvSizingLeaves(const HvSizing *sizing, double k)
 		leaves = measured_leaves(sizing, k);
 	if (!sizing->measured || sizing->grown)
 		leaves = Max(leaves, fixed_leaves(sizing->probes, BASE_ROWS, k));
-	return (int) Min(leaves, INT_MAX / 4);
+	return Min(leaves, INT_MAX / 4);
+}
+
+int
+HvSizingLeaves(const HvSizing *sizing, double k)
+{
+	return (int) (HvSizingWanted(sizing, k) + sizing->dither);
+}
+
+void
+HvSizingDither(HvSizing *sizing, const uint8 *code, int bytes)
+{
+	if (sizing->measured && !sizing->grown)
+		sizing->dither = hash_bytes(code, bytes) / 4294967296.0;
 }
 
 int64

@@ -22,6 +22,7 @@ typedef struct HvSizing
 	bool		grown;			/* the index has outgrown that curve */
 	double		leaves[HV_CURVE_RANKS]; /* before the first 1, 10, 100 rows */
 	double		fetches[HV_CURVE_RANKS];	/* rows reranked for them */
+	double		dither;			/* 0 .. 1, see HvSizingDither */
 	double		probes;			/* by hand or rule: leaves before the first ten rows */
 	double		rerank;			/* rows before the first ten rows, < 0 = by bounds */
 	HvLevelProbes per_level;	/* by hand: nodes opened on each level */
@@ -36,8 +37,19 @@ extern void HvSizingInit(HvSizing *sizing, const HvMetaData *meta,
 /* What a curve alone says, for a target; the fixed rules where it is empty. */
 extern void HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall);
 
-/* Leaves to have been read before the k-th row goes out, k >= 1. */
+/*
+ * Leaves to have been read before the k-th row goes out, k >= 1; Wanted is the mean
+ * of all queries, and no whole number.
+ */
 extern int	HvSizingLeaves(const HvSizing *sizing, double k);
+extern double HvSizingWanted(const HvSizing *sizing, double k);
+
+/*
+ * Gives a query its share of a fraction: of ten queries that want 2.3 leaves on the
+ * average three read three.  Which ones the query's own code decides.  Where few leaves
+ * hold most neighbours a leaf more or less is too much: .04 of recall.
+ */
+extern void HvSizingDither(HvSizing *sizing, const uint8 *code, int bytes);
 
 /* Rows to have been reranked before it, with a fixed rerank. */
 extern int64 HvSizingRerank(const HvSizing *sizing, double k);

@@ -117,7 +117,8 @@ sub state_of
 	};
 
 	check_index($node, 'items_v', "$name: the index is sound");
-	@state{qw(recall scored fetches indexes)} = $ask->(-1);
+	# automatic ones would follow what each of the two indexes has measured
+	@state{qw(recall scored fetches indexes)} = $ask->(40);
 	@state{qw(few)} = $ask->(4);
 	@state{qw(wide codes)} = $ask->(8);
 	$state{home} = sql("SELECT home('items', '$set->{operator}')");
