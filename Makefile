@@ -53,8 +53,10 @@ OBJS = \
 	src/hvneighbor.o \
 	src/hvoptions.o \
 	src/hvpage.o \
+	src/hvparallel.o \
 	src/hvparent.o \
 	src/hvplace.o \
+	src/hvpartial.o \
 	src/hvpool.o \
 	src/hvquery.o \
 	src/hvreassign.o \

@@ -89,7 +89,7 @@ prepare(HvSearch *search)
 
 void
 HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
-			  MemoryContext context)
+			  HvParallel *parallel, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	instr_time	start;
@@ -99,9 +99,12 @@ HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
 	search->relation = relation;
 	search->context = context;
 	search->query = query;
+	search->parallel = parallel;
 	HvPoolInit(&search->pool, context);
 	prepare(search);
 	search->since = search->index->meta.seq;
+	if (parallel)
+		search->since = HvParallelSince(parallel, search->since);
 	HV_DEBUG_POINT("scan-prepared");
 	INSTR_TIME_SET_CURRENT(search->prepare_time);
 	INSTR_TIME_SUBTRACT(search->prepare_time, start);
@@ -112,6 +115,14 @@ bool
 HvSearchIsOnePage(const HvSearch *search)
 {
 	return search->descent.height == 0;
+}
+
+int
+HvSearchLeaves(const HvSearch *search)
+{
+	return search->parallel ?
+		(int) Min(HvParallelTotal(search->parallel, HV_LEAVES_READ), INT_MAX / 4) :
+		search->leaves_read;
 }
 
 /* Adds the time since start to total. */
@@ -155,9 +166,32 @@ was_read(const HvSearch *search, BlockNumber block)
 	return block <= INT_MAX && bms_is_member((int) block, search->seen_leaves);
 }
 
-/* Pours a leaf into the pool.  Returns where a split put its other half, if one did. */
+/* Is a leaf that was found to be read here?  Then no other participant will read it. */
+static bool
+is_mine(HvSearch *search, BlockNumber block)
+{
+	return search->parallel ? HvParallelClaimLeaf(search->parallel, block) :
+		!was_read(search, block);
+}
+
+/* Notes that a leaf has been read. */
+static void
+count_leaf(HvSearch *search, BlockNumber block, int tuples)
+{
+	search->leaf_tuples += tuples;
+	search->leaves_read++;
+	if (search->parallel)
+		(void) HvParallelAdd(search->parallel, HV_LEAVES_READ, 1);
+	else
+		search->seen_leaves = bms_add_member(search->seen_leaves, (int) block);
+}
+
+/*
+ * Pours a leaf into the pool, if it is ours or has a stamp above newer_than.  Returns
+ * where a split put its other half, if one did.
+ */
 static BlockNumber
-read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
+read_leaf_page(HvSearch *search, BlockNumber block, bool mine, uint64 newer_than,
 			   BufferAccessStrategy strategy)
 {
 	HvCandidate *out = HvPoolReserve(&search->pool, search->index->layout.leaf_capacity);
@@ -171,8 +205,7 @@ read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
 	if (page == NULL)
 		return InvalidBlockNumber;
 	is_leaf = HvPageKindOf(page) == HV_PAGE_LEAF &&
-		(HvPageGetOpaque(page)->seq > newer_than ||
-		 !was_read(search, block));
+		(mine || HvPageGetOpaque(page)->seq > newer_than);
 	if (is_leaf)
 	{
 		n = HvLeafScore(&search->scorer, page, out);
@@ -184,9 +217,7 @@ read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
 		return InvalidBlockNumber;
 
 	HvPoolAdded(&search->pool, n);
-	search->leaf_tuples += n;
-	search->leaves_read++;
-	search->seen_leaves = bms_add_member(search->seen_leaves, (int) block);
+	count_leaf(search, block, n);
 	return other_half;
 }
 
@@ -194,9 +225,9 @@ read_leaf_page(HvSearch *search, BlockNumber block, uint64 newer_than,
 static void
 read_leaf(HvSearch *search, BlockNumber block)
 {
-	while (block != InvalidBlockNumber && !was_read(search, block))
+	while (block != InvalidBlockNumber && is_mine(search, block))
 	{
-		block = read_leaf_page(search, block, search->since, NULL);
+		block = read_leaf_page(search, block, true, search->since, NULL);
 		HV_DEBUG_POINT("scan-leaf");
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -204,7 +235,8 @@ read_leaf(HvSearch *search, BlockNumber block)
 
 /*
  * Reads every leaf that was not read yet or has taken part in a split since
- * "newer_than", in block order.
+ * "newer_than", in block order.  The latter are read by every participant that sweeps:
+ * who else has read them may have done so before.
  */
 static void
 sweep(HvSearch *search, uint64 newer_than)
@@ -214,7 +246,7 @@ sweep(HvSearch *search, uint64 newer_than)
 
 	for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
 	{
-		(void) read_leaf_page(search, block, newer_than, strategy);
+		(void) read_leaf_page(search, block, is_mine(search, block), newer_than, strategy);
 		HV_DEBUG_POINT("scan-swept");
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -305,11 +337,10 @@ void
 HvSearchVisit(HvSearch *search, int leaves)
 {
 	MemoryContext old = MemoryContextSwitchTo(search->context);
+	int			missing;
 
-	while (!search->exhausted && search->leaves_read < leaves)
+	while (!search->exhausted && (missing = leaves - HvSearchLeaves(search)) > 0)
 	{
-		int			missing = leaves - search->leaves_read;
-
 		CHECK_FOR_INTERRUPTS();
 		if (read_round(search, Min(missing, LEAVES_A_ROUND)))
 			continue;
