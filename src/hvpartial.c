@@ -34,6 +34,12 @@
 #include "hvpartial.h"
 
 /*
+ * The first worker is for work of this many times what it takes to start workers, since
+ * pages that are in the cache cost a scan much less than what is charged for them.
+ */
+#define FIRST_WORKER	4.0
+
+/*
  * A worker more for each time that the work is this many times larger: as the planner
  * does it with the pages of a table.
  */
@@ -53,7 +59,7 @@ workers_for(const RelOptInfo *rel, Cost work)
 	if (workers < 0)
 	{
 		workers = 0;
-		for (Cost enough = Max(parallel_setup_cost, 1);
+		for (Cost enough = FIRST_WORKER * Max(parallel_setup_cost, 1);
 			 work > enough && workers < max_parallel_workers_per_gather;
 			 enough *= WORK_A_WORKER)
 			workers++;

@@ -87,7 +87,7 @@ my $nearest = "SELECT array_agg(id) FROM (SELECT id FROM spilled WHERE id % 7 < 
 my $truth = $node->safe_psql('postgres', "SET enable_indexscan = off; $nearest");
 foreach my $leader ('on', 'off')
 {
-	my $settings = workers(3, $leader) . 'SET hvtree.probes = 5000;';
+	my $settings = workers(3, $leader) . 'SET hvtree.probes = 5000; SET hvtree.rerank = 5000;';
 
 	like(plan_of($settings, $nearest), qr/Limit.*Gather Merge.*Parallel Index Scan/s,
 		"a limit and a filter, leader $leader: parallel");
@@ -102,7 +102,7 @@ is($node->safe_psql('postgres', workers(3)
 
 # nothing to order by
 is($node->safe_psql('postgres', workers(3)
-		. "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM spilled ORDER BY v <-> NULL::real[] LIMIT 5000) s"),
+		. "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM spilled ORDER BY v <-> (SELECT NULL::real[]) LIMIT 5000) s"),
 	'4000|4000', 'no query vector: every row once');
 is($node->safe_psql('postgres', workers(3)
 		. "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM items ORDER BY v <=> '{0,0,0,0,0,0}' LIMIT 5000) s"),
@@ -197,7 +197,7 @@ SKIP:
 	  if $node->safe_psql('postgres',
 		"LOAD 'hvindex'; SELECT count(*) FROM pg_settings WHERE name = 'hvtree.debug_points'") eq '0';
 
-	# each participant stops behind its third leaf, while splits move rows about
+	# each participant stops there, while splits move rows about
 	foreach my $where ('scan-prepared', 'scan-descended', 'scan-leaf', 'scan-sweep')
 	{
 		my $holder = $node->background_psql('postgres');
