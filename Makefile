@@ -61,8 +61,10 @@ OBJS = \
 	src/hvneighbor.o \
 	src/hvoptions.o \
 	src/hvpage.o \
+	src/hvparallel.o \
 	src/hvparent.o \
 	src/hvplace.o \
+	src/hvpartial.o \
 	src/hvpool.o \
 	src/hvprewarm.o \
 	src/hvquery.o \

@@ -129,5 +129,20 @@ INSERT INTO plan_costs
 SELECT effort, cost > (SELECT cost FROM plan_costs WHERE effort = 'usual') AS more
 FROM plan_costs ORDER BY effort;
 
+-- workers: not for a few near rows, but for many
+SET max_parallel_workers_per_gather = 2;
+SELECT plan_of($$SELECT id FROM plan_many ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 10$$);
+SELECT plan_of($$SELECT id FROM plan_many WHERE tenth = 1 ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 10$$);
+SELECT plan_of($$SELECT id FROM plan_many ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 4000$$);
+-- or for few that pass a filter, where nothing else is better
+SET enable_sort = off;
+SELECT plan_of($$SELECT id FROM plan_many WHERE hundredth = 1 ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 100$$);
+RESET enable_sort;
+-- the table's own number of workers goes first
+ALTER TABLE plan_many SET (parallel_workers = 0);
+SELECT plan_of($$SELECT id FROM plan_many ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 4000$$);
+ALTER TABLE plan_many RESET (parallel_workers);
+SET max_parallel_workers_per_gather = 0;
+
 DROP TABLE plan_short, plan_long, plan_many, plan_costs;
 DROP FUNCTION plan_vector, plan_long_vector, plan_of, plan_cost;

@@ -252,6 +252,30 @@ HvCompatSnapshotsExpire(void)
 #endif
 }
 
+/*
+ * amestimateparallelscan got the numbers of keys in 17, and the index in 18.
+ * Declare it as
+ *		Size hvestimateparallelscan(HV_PARALLEL_ESTIMATE_PARAMS);
+ */
+#if PG_VERSION_NUM >= 180000
+#define HV_PARALLEL_ESTIMATE_PARAMS Relation index, int nkeys, int norderbys
+#elif PG_VERSION_NUM >= 170000
+#define HV_PARALLEL_ESTIMATE_PARAMS int nkeys, int norderbys
+#else
+#define HV_PARALLEL_ESTIMATE_PARAMS void
+#endif
+
+/* HvCompatParallelTarget: the access method's part of a parallel scan's descriptor. */
+static inline void *
+HvCompatParallelTarget(IndexScanDesc scan)
+{
+#if PG_VERSION_NUM >= 180000
+	return (char *) scan->parallel_scan + scan->parallel_scan->ps_offset_am;
+#else
+	return (char *) scan->parallel_scan + scan->parallel_scan->ps_offset;
+#endif
+}
+
 /* HvCompatBeginIndexScan: index_beginscan without order-by keys. */
 static inline IndexScanDesc
 HvCompatBeginIndexScan(Relation table, Relation index, Snapshot snapshot, int nkeys)

@@ -107,3 +107,19 @@ HvDemandIsAll(IndexScanDesc scan)
 	(void) find_scan(innermost->query->planstate, &search);
 	return search.found && search.all;
 }
+
+/* planstate_tree_walker callback: does a node end those below it early? */
+static bool
+stops_early(PlanState *node, void *unused)
+{
+	return IsA(node, LimitState) || IsA(node, NestLoopState) ||
+		planstate_tree_walker(node, stops_early, unused);
+}
+
+bool
+HvDemandNobodyStops(void)
+{
+	return innermost != NULL && innermost->count == 0 &&
+		innermost->query->planstate != NULL &&
+		!stops_early(innermost->query->planstate, NULL);
+}

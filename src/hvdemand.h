@@ -20,12 +20,18 @@
 #ifndef HVDEMAND_H
 #define HVDEMAND_H
 
-#include "access/relscan.h"
+#include "access/genam.h"
 
 /* Begins to watch which queries run; once, from _PG_init. */
 extern void HvDemandInit(void);
 
 /* Will the query that runs this scan take all its rows? */
 extern bool HvDemandIsAll(IndexScanDesc scan);
+
+/*
+ * Will the innermost query take all rows of every scan that it has?  For scans whose
+ * node is not known yet, or runs in another process.
+ */
+extern bool HvDemandNobodyStops(void);
 
 #endif							/* HVDEMAND_H */

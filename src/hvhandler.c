@@ -24,6 +24,8 @@
 #include "hvinsert.h"
 #include "hvkernel.h"
 #include "hvoptions.h"
+#include "hvparallel.h"
+#include "hvpartial.h"
 #include "hvscan.h"
 #include "hvtype.h"
 #include "hvvacuum.h"
@@ -44,12 +46,13 @@ _PG_init(void)
 #endif
 	HvOptionsDefine();
 	HvDemandInit();
+	HvPartialInit();
 }
 
 /*
  * What is not named here is false, NULL or InvalidOid: no uniqueness, no
- * search conditions, no NULLs, one column, no index-only, bitmap, backward or
- * parallel scans.
+ * search conditions, no NULLs, one column, no index-only, bitmap or backward
+ * scans.
  */
 Datum
 hvtree_handler(PG_FUNCTION_ARGS)
@@ -60,6 +63,7 @@ hvtree_handler(PG_FUNCTION_ARGS)
 	am->amsupport = HV_NSUPPORT;
 	am->amcanorderbyop = true;
 	am->amoptionalkey = true;	/* scans with ORDER BY alone */
+	am->amcanparallel = true;
 
 	/* a bulk delete reads the whole index: worth a worker of its own */
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
@@ -75,6 +79,10 @@ hvtree_handler(PG_FUNCTION_ARGS)
 	am->amrescan = hvrescan;
 	am->amgettuple = hvgettuple;
 	am->amendscan = hvendscan;
+
+	am->amestimateparallelscan = hvestimateparallelscan;
+	am->aminitparallelscan = hvinitparallelscan;
+	am->amparallelrescan = hvparallelrescan;
 
 	am->amcostestimate = hvcostestimate;
 	HV_SINCE_18(am->amgettreeheight = hvtreeheight);

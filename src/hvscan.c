@@ -43,6 +43,7 @@
 #include "hvcompat.h"
 #include "hvdemand.h"
 #include "hvmemo.h"
+#include "hvparallel.h"
 #include "hvrerank.h"
 #include "hvscan.h"
 #include "hvsearch.h"
@@ -72,6 +73,7 @@ typedef struct HvScan
 	MemoryContext query_context;	/* as long as one query vector */
 	const HvTypeInfo *type;
 	HvHeap	   *heap;			/* NULL before the first row is asked for */
+	HvParallel *parallel;		/* NULL unless there are other participants */
 
 	/* all below belongs to the current query vector */
 	bool		started;
@@ -287,9 +289,12 @@ start_scan(IndexScanDesc scan)
 	take_query(state, &scan->orderByData[0]);
 	if (state->any_order && state->query.dim == 0)
 		make_up_query(state, scan->indexRelation);
-	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->query_context);
+	state->parallel = HvParallelJoin(scan, state->query_context);
+	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->parallel,
+				  state->query_context);
 	HvBuffersAddSince(&state->buffers, before);
-	state->everything_first = !state->any_order && HvDemandIsAll(scan);
+	state->everything_first = !state->any_order &&
+		(state->parallel ? HvParallelTakesAll(state->parallel) : HvDemandIsAll(scan));
 	state->started = true;
 	MemoryContextSwitchTo(old);
 }
@@ -390,6 +395,32 @@ reserve_window(HvScan *state, int size)
 	state->window_size = size;
 }
 
+/* Takes up to max candidates below bound that no other participant has: how many. */
+static int
+take_candidates(HvScan *state, double bound, int max, HvCandidate *out)
+{
+	int			taken;
+
+	do
+	{
+		taken = HvPoolTake(&state->search.pool, (float) bound, max, out);
+		if (taken == 0 || state->parallel == NULL)
+			return taken;
+		taken = HvParallelClaimRows(state->parallel, out, taken);
+		CHECK_FOR_INTERRUPTS();
+	} while (taken == 0);
+	return taken;
+}
+
+/* Adds to a count, and to that of all participants. */
+static void
+count(HvScan *state, int64 *own, HvParallelCount which, int n)
+{
+	*own += n;
+	if (state->parallel)
+		(void) HvParallelAdd(state->parallel, which, n);
+}
+
 /* Reranks one window of candidates below bound; false if there was none. */
 static bool
 rerank_window(HvScan *state, double bound)
@@ -404,7 +435,7 @@ rerank_window(HvScan *state, double bound)
 	if (state->everything_first)
 		max = MAX_WINDOW;
 	reserve_window(state, max);
-	taken = HvPoolTake(&state->search.pool, (float) bound, max, state->window);
+	taken = take_candidates(state, bound, max, state->window);
 	if (taken == 0)
 		return false;
 	INSTR_TIME_SET_CURRENT(start);
@@ -415,7 +446,7 @@ rerank_window(HvScan *state, double bound)
 	HvBuffersAddSince(&state->rerank_buffers, before);
 	for (int i = 0; i < visible; i++)
 		keep_row(state, &state->rows[i]);
-	state->fetched += taken;
+	count(state, &state->fetched, HV_ROWS_FETCHED, taken);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_ACCUM_DIFF(state->rerank_time, end, start);
 	return true;
@@ -426,17 +457,20 @@ static bool
 is_cut_short(HvScan *state)
 {
 	int			max = state->search.sizing.max_scan_tuples;
+	int64		fetched = state->parallel ?
+		HvParallelTotal(state->parallel, HV_ROWS_FETCHED) : state->fetched;
 
-	if (max == 0 || state->fetched < max ||
+	if (max == 0 || fetched < max ||
 		(state->search.exhausted && HvPoolIsEmpty(&state->search.pool)))
 		return false;
 	if (!state->cut_short && pairingheap_is_empty(state->in_hand))
 	{
 		state->cut_short = true;
-		ereport(WARNING,
-				(errmsg("hvtree scan ended after " INT64_FORMAT " table rows, the answer may be short",
-						state->fetched),
-				 errhint("Raise hvtree.max_scan_tuples, or set it to 0.")));
+		if (state->parallel == NULL || HvParallelAdd(state->parallel, HV_WARNINGS, 1) == 0)
+			ereport(WARNING,
+					(errmsg("hvtree scan ended after " INT64_FORMAT " table rows, the answer may be short",
+							fetched),
+					 errhint("Raise hvtree.max_scan_tuples, or set it to 0.")));
 	}
 	return true;
 }
@@ -449,7 +483,17 @@ number_in_hand(const HvScan *state)
 		!isnan(((const RowInHand *) pairingheap_first(state->in_hand))->row.distance);
 }
 
-/* Does the work that must be done before the next row. */
+/* Rows that have gone out, from all participants. */
+static int64
+sent_by_all(const HvScan *state)
+{
+	return state->parallel ? HvParallelTotal(state->parallel, HV_ROWS_SENT) : state->sent;
+}
+
+/*
+ * Does the work that must be done before the next row.  How many leaves are read is
+ * a matter of all participants; what they read each reranks by itself.
+ */
 static void
 prepare_next_row(HvScan *state)
 {
@@ -457,15 +501,16 @@ prepare_next_row(HvScan *state)
 
 	while (!is_cut_short(state))
 	{
-		int			leaves = HvSizingLeaves(&search->sizing, state->sent + 1);
+		int			leaves = HvSizingLeaves(&search->sizing, sent_by_all(state) + 1);
+		int			read = HvSearchLeaves(search);
 		double		bound;
 
 		if (state->everything_first)
 			leaves = INT_MAX;
-		if (!search->exhausted && search->leaves_read < leaves)
+		if (!search->exhausted && read < leaves)
 		{
 			/* candidates are put in order anew each time: not for one leaf */
-			HvSearchVisit(search, Max(leaves, search->leaves_read + search->leaves_read / 8));
+			HvSearchVisit(search, Max(leaves, read + read / 8));
 			state->everything_first |= HvSearchIsOnePage(search);
 			continue;
 		}
@@ -474,7 +519,7 @@ prepare_next_row(HvScan *state)
 			continue;
 		if (number_in_hand(state) || search->exhausted)
 			break;
-		HvSearchVisit(search, search->leaves_read + Max(search->leaves_read, 1));
+		HvSearchVisit(search, HvSearchLeaves(search) + Max(search->leaves_read, 1));
 	}
 }
 
@@ -535,11 +580,11 @@ next_in_any_order(HvScan *state, uint64 *id)
 {
 	HvCandidate candidate;
 
-	while (HvPoolTake(&state->search.pool, INFINITY, 1, &candidate) == 0)
+	while (take_candidates(state, INFINITY, 1, &candidate) == 0)
 	{
 		if (state->search.exhausted)
 			return false;
-		HvSearchVisit(&state->search, state->search.leaves_read + 1);
+		HvSearchVisit(&state->search, HvSearchLeaves(&state->search) + 1);
 	}
 	*id = candidate.id;
 	return true;
@@ -593,7 +638,7 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 
 	if (found)
 	{
-		state->sent++;
+		count(state, &state->sent, HV_ROWS_SENT, 1);
 		note_distance(state, &row);
 		HvRowUnpack(row.id, &scan->xs_heaptid);
 		scan->xs_recheck = false;

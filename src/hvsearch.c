@@ -94,7 +94,7 @@ prepare(HvSearch *search)
 
 void
 HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
-			  MemoryContext context)
+			  HvParallel *parallel, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	instr_time	start;
@@ -104,9 +104,12 @@ HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
 	search->relation = relation;
 	search->context = context;
 	search->query = query;
+	search->parallel = parallel;
 	HvPoolInit(&search->pool, context);
 	prepare(search);
 	search->since = search->index->meta.seq;
+	if (parallel)
+		search->since = HvParallelSince(parallel, search->since);
 	HV_DEBUG_POINT("scan-prepared");
 	INSTR_TIME_SET_CURRENT(search->prepare_time);
 	INSTR_TIME_SUBTRACT(search->prepare_time, start);
@@ -117,6 +120,14 @@ bool
 HvSearchIsOnePage(const HvSearch *search)
 {
 	return search->descent.height == 0;
+}
+
+int
+HvSearchLeaves(const HvSearch *search)
+{
+	return search->parallel ?
+		(int) Min(HvParallelTotal(search->parallel, HV_LEAVES_READ), INT_MAX / 4) :
+		search->leaves_read;
 }
 
 /* Adds the time since start to total. */
@@ -160,12 +171,33 @@ was_read(const HvSearch *search, BlockNumber block)
 	return block <= INT_MAX && bms_is_member((int) block, search->seen_leaves);
 }
 
+/* Is a leaf that was found to be read here?  Then no other participant will read it. */
+static bool
+is_mine(HvSearch *search, BlockNumber block)
+{
+	return search->parallel ? HvParallelClaimLeaf(search->parallel, block) :
+		!was_read(search, block);
+}
+
+/* Notes that a leaf has been read. */
+static void
+count_leaf(HvSearch *search, BlockNumber block, int tuples)
+{
+	search->leaf_tuples += tuples;
+	search->leaves_read++;
+	if (search->parallel)
+		(void) HvParallelAdd(search->parallel, HV_LEAVES_READ, 1);
+	else
+		search->seen_leaves = bms_add_member(search->seen_leaves, (int) block);
+}
+
 /*
- * Pours a leaf, locked and then released, into the pool, where "out" has room for it.
- * Returns where a split put its other half, if one did.
+ * Pours a leaf, locked and then released, into the pool, where "out" has room for it,
+ * if it is ours or has a stamp above newer_than.  Returns where a split put its other
+ * half, if one did.
  */
 static BlockNumber
-pour_page(HvSearch *search, BlockNumber block, Page page, Buffer buffer,
+pour_page(HvSearch *search, BlockNumber block, bool mine, Page page, Buffer buffer,
 		  uint64 newer_than, HvCandidate *out)
 {
 	BlockNumber other_half = InvalidBlockNumber;
@@ -173,8 +205,7 @@ pour_page(HvSearch *search, BlockNumber block, Page page, Buffer buffer,
 	bool		is_leaf;
 
 	is_leaf = HvPageKindOf(page) == HV_PAGE_LEAF &&
-		(HvPageGetOpaque(page)->seq > newer_than ||
-		 !was_read(search, block));
+		(mine || HvPageGetOpaque(page)->seq > newer_than);
 	if (is_leaf)
 	{
 		n = HvLeafScore(&search->scorer, page, out);
@@ -186,9 +217,7 @@ pour_page(HvSearch *search, BlockNumber block, Page page, Buffer buffer,
 		return InvalidBlockNumber;
 
 	HvPoolAdded(&search->pool, n);
-	search->leaf_tuples += n;
-	search->leaves_read++;
-	search->seen_leaves = bms_add_member(search->seen_leaves, (int) block);
+	count_leaf(search, block, n);
 	return other_half;
 }
 
@@ -210,14 +239,14 @@ read_leaf_page(HvSearch *search, BlockNumber block)
 
 	if (page == NULL)
 		return InvalidBlockNumber;
-	return pour_page(search, block, page, buffer, search->since, out);
+	return pour_page(search, block, true, page, buffer, search->since, out);
 }
 
 /* Pours a leaf and what was split off it since the search began. */
 static void
 read_leaf(HvSearch *search, BlockNumber block)
 {
-	while (block != InvalidBlockNumber && !was_read(search, block))
+	while (block != InvalidBlockNumber && is_mine(search, block))
 	{
 		block = read_leaf_page(search, block);
 		HV_DEBUG_POINT("scan-leaf");
@@ -227,7 +256,8 @@ read_leaf(HvSearch *search, BlockNumber block)
 
 /*
  * Reads every leaf that was not read yet or has taken part in a split since
- * "newer_than", in block order.
+ * "newer_than", in block order.  The latter are read by every participant that sweeps:
+ * who else has read them may have done so before.
  */
 static void
 sweep(HvSearch *search, uint64 newer_than)
@@ -238,13 +268,15 @@ sweep(HvSearch *search, uint64 newer_than)
 								strategy, HV_ROOT_BLOCK, HvStoreBlocks(search->relation));
 	HvCandidate *out = reserve(search);
 	BlockNumber block;
-	Page		page;
 	Buffer		buffer;
 
-	while (HvStoreStreamNext(stream, &block, &page, &buffer))
+	while (HvStoreStreamPin(stream, &block, &buffer))
 	{
+		bool		mine = is_mine(search, block);
+		Page		page = HvStoreLock(search->relation, &search->index->layout, &buffer);
+
 		if (page)
-			(void) pour_page(search, block, page, buffer, newer_than, out);
+			(void) pour_page(search, block, mine, page, buffer, newer_than, out);
 		HV_DEBUG_POINT("scan-swept");
 		CHECK_FOR_INTERRUPTS();
 		out = reserve(search);
@@ -337,11 +369,10 @@ void
 HvSearchVisit(HvSearch *search, int leaves)
 {
 	MemoryContext old = MemoryContextSwitchTo(search->context);
+	int			missing;
 
-	while (!search->exhausted && search->leaves_read < leaves)
+	while (!search->exhausted && (missing = leaves - HvSearchLeaves(search)) > 0)
 	{
-		int			missing = leaves - search->leaves_read;
-
 		CHECK_FOR_INTERRUPTS();
 		if (read_round(search, Min(missing, LEAVES_A_ROUND)))
 			continue;

@@ -24,6 +24,7 @@
 #include "hvdescend.h"
 #include "hvleaf.h"
 #include "hvmeta.h"
+#include "hvparallel.h"
 #include "hvpool.h"
 #include "hvsizing.h"
 #include "hvtype.h"
@@ -35,6 +36,7 @@ typedef struct HvSearch
 	HvIndex    *index;			/* as of the beginning */
 	HvSizing	sizing;
 	const HvVectorView *query;
+	HvParallel *parallel;		/* NULL unless there are other participants */
 	HvQuery    *prepared;
 	uint64		since;			/* structure counter when the search began: stays when
 								 * the query is prepared again */
@@ -42,7 +44,7 @@ typedef struct HvSearch
 	HvDescent	descent;
 	HvLeafScorer scorer;
 	HvPool		pool;
-	Bitmapset  *seen_leaves;	/* blocks of the leaves read */
+	Bitmapset  *seen_leaves;	/* blocks of the leaves read, unless they are claimed */
 	int			leaves_read;
 	int64		leaf_tuples;
 	int64		cutoff_tuples;	/* of them when the scorer's cutoff was taken */
@@ -52,15 +54,21 @@ typedef struct HvSearch
 	instr_time	leaves_time;
 } HvSearch;
 
-/* One search object serves one scan; memory comes from context (reset by the caller). */
-extern void HvSearchBegin(HvSearch *search, Relation relation,
-						  const HvVectorView *query, MemoryContext context);
+/*
+ * One search object serves one scan; memory comes from context (reset by the caller).
+ * In a parallel scan it is this participant's part of it.
+ */
+extern void HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
+						  HvParallel *parallel, MemoryContext context);
+
+/* Leaves read so far, by all participants. */
+extern int	HvSearchLeaves(const HvSearch *search);
 
 /* Is the whole tree one page?  Known after the first HvSearchVisit. */
 extern bool HvSearchIsOnePage(const HvSearch *search);
 
 /*
- * Reads leaves until "leaves" have been read in all, or none is left.  Locks
+ * Reads leaves until "leaves" have been read in all, by whatever participant, or none is left.  Locks
  * one page at a time, none on return.
  */
 extern void HvSearchVisit(HvSearch *search, int leaves);

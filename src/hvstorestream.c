@@ -177,12 +177,20 @@ HvStoreStreamBeginRange(Relation index, const HvLayout *layout, HvStreamUse use,
 }
 
 bool
-HvStoreStreamNext(HvStoreStream *stream, BlockNumber *block, Page *page, Buffer *buffer)
+HvStoreStreamPin(HvStoreStream *stream, BlockNumber *block, Buffer *buffer)
 {
 	*buffer = read_next(stream);
 	if (!BufferIsValid(*buffer))
 		return false;
 	*block = BufferGetBlockNumber(*buffer);
+	return true;
+}
+
+bool
+HvStoreStreamNext(HvStoreStream *stream, BlockNumber *block, Page *page, Buffer *buffer)
+{
+	if (!HvStoreStreamPin(stream, block, buffer))
+		return false;
 	*page = HvStoreLock(stream->index, stream->layout, buffer);
 	return true;
 }

@@ -60,6 +60,9 @@ extern HvStoreStream *HvStoreStreamBeginRange(Relation index, const HvLayout *la
 extern bool HvStoreStreamNext(HvStoreStream *stream, BlockNumber *block, Page *page,
 							  Buffer *buffer);
 
+/* The same, pinned only, for what must be done before HvStoreLock. */
+extern bool HvStoreStreamPin(HvStoreStream *stream, BlockNumber *block, Buffer *buffer);
+
 /* The same as HvStoreCopy gives it: a copy, unverified; nothing is held. */
 extern bool HvStoreStreamCopy(HvStoreStream *stream, BlockNumber *block, Page image);
 

@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvpartial.c
+ *	  Parallel scans as the planner sees them.
+ *
+ * NOTES
+ *	  The planner makes a parallel path of each index whose access method can,
+ *	  but asks what the index costs without saying that it is for such a
+ *	  path, and divides nothing of the answer by the number of participants.  It
+ *	  derives that number from the size of the table, which says little where the
+ *	  vectors are in TOAST.  Nearly all of what an ordered scan of few rows costs
+ *	  comes before its first row, so no such path would ever be chosen.
+ *
+ *	  So a hook, called when all paths of a table have been made, adds one of
+ *	  its own for each ordered scan of an hvtree index whose work is worth more
+ *	  than what it takes to start workers.  What they need of their own, a query
+ *	  prepared and a way down the tree, is little beside that.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/hvpartial.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+
+#include "hvcost.h"
+#include "hvpartial.h"
+
+/*
+ * The first worker is for work of this many times what it takes to start workers, since
+ * pages that are in the cache cost a scan much less than what is charged for them.
+ */
+#define FIRST_WORKER	4.0
+
+/*
+ * A worker more for each time that the work is this many times larger: as the planner
+ * does it with the pages of a table.
+ */
+#define WORK_A_WORKER	3.0
+
+/* What the leader has left of its time beside each worker; see costsize.c. */
+#define LEADER_SHARE	0.3
+
+static set_rel_pathlist_hook_type next_pathlist_hook = NULL;
+
+/* How many workers are worth starting for a scan; the table's own setting goes first. */
+static int
+workers_for(const RelOptInfo *rel, Cost work)
+{
+	int			workers = rel->rel_parallel_workers;
+
+	if (workers < 0)
+	{
+		workers = 0;
+		for (Cost enough = FIRST_WORKER * Max(parallel_setup_cost, 1);
+			 work > enough && workers < max_parallel_workers_per_gather;
+			 enough *= WORK_A_WORKER)
+			workers++;
+	}
+	return Min(workers, max_parallel_workers_per_gather);
+}
+
+/* Among how many the work is divided, the leader included. */
+static double
+participants(int workers)
+{
+	double		leader = parallel_leader_participation ? 1 - LEADER_SHARE * workers : 0;
+
+	return workers + Max(leader, 0);
+}
+
+/* Proposes a parallel scan where there is a serial one. */
+static void
+add_parallel_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *serial)
+{
+	IndexPath  *path;
+	Cost		startup;
+	Cost		total;
+	Selectivity selectivity;
+	double		correlation;
+	double		pages;
+	double		saved;
+	int			workers;
+
+	hvcostestimate(root, serial, 1, &startup, &total, &selectivity, &correlation, &pages);
+	workers = workers_for(rel, startup);
+	if (workers == 0)
+		return;
+	path = makeNode(IndexPath);
+	*path = *serial;
+	saved = 1 - 1 / participants(workers);
+	path->path.parallel_aware = true;
+	path->path.parallel_workers = workers;
+	path->path.rows = clamp_row_est(serial->path.rows / participants(workers));
+	path->path.startup_cost -= startup * saved;
+	path->path.total_cost -= total * saved;
+	add_partial_path(rel, (Path *) path);
+}
+
+/* Is this a scan of an hvtree index that could be divided? */
+static bool
+can_be_parallel(const Path *path)
+{
+	const IndexPath *scan = (const IndexPath *) path;
+
+	return IsA(path, IndexPath) && scan->indexinfo->amcostestimate == hvcostestimate &&
+		list_length(scan->indexorderbys) == 1 && path->param_info == NULL &&
+		path->parallel_safe;
+}
+
+static void
+pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	ListCell   *lc;
+
+	if (next_pathlist_hook)
+		next_pathlist_hook(root, rel, rti, rte);
+
+	/* what is below an Append loses its order in a parallel plan */
+	if (!rel->consider_parallel || rel->reloptkind != RELOPT_BASEREL)
+		return;
+	foreach(lc, rel->pathlist)
+	{
+		if (can_be_parallel(lfirst(lc)))
+			add_parallel_path(root, rel, lfirst(lc));
+	}
+}
+
+void
+HvPartialInit(void)
+{
+	next_pathlist_hook = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = pathlist_hook;
+}
