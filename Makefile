@@ -60,6 +60,7 @@ OBJS = \
 	src/hvmove.o \
 	src/hvneighbor.o \
 	src/hvoptions.o \
+	src/hvorder.o \
 	src/hvpage.o \
 	src/hvparallel.o \
 	src/hvparent.o \

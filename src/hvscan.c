@@ -35,7 +35,6 @@
 #include <math.h>
 
 #include "access/genam.h"
-#include "lib/pairingheap.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -43,6 +42,7 @@
 #include "hvcompat.h"
 #include "hvdemand.h"
 #include "hvmemo.h"
+#include "hvorder.h"
 #include "hvparallel.h"
 #include "hvrerank.h"
 #include "hvscan.h"
@@ -60,13 +60,6 @@
 /* how much of what a late row tells is believed */
 #define SLACK_SHARE	0.5
 
-/* a row with its exact distance, waiting to go out */
-typedef struct RowInHand
-{
-	pairingheap_node node;
-	HvRow		row;
-} RowInHand;
-
 typedef struct HvScan
 {
 	MemoryContext context;		/* as long as the scan */
@@ -83,13 +76,8 @@ typedef struct HvScan
 	HvVectorView query;
 	double		query_norm;
 	HvSearch	search;
-	pairingheap *in_hand;
-	RowInHand  *spare;			/* to be used again */
-	double		last_distance;	/* of the last row sent */
+	HvOrder		order;			/* rows waiting to go out */
 	double		slack;			/* by how much the bounds have been off, squared */
-	HvRow	   *late;
-	int			nlate;
-	int			late_size;
 	int64		fetched;
 	int64		sent;
 	HvCandidate *window;		/* candidates and rows of one rerank */
@@ -111,21 +99,6 @@ const HvScanStats *
 HvLastScan(void)
 {
 	return &last_scan;
-}
-
-/* NaN, the distance of a zero vector, comes after all numbers. */
-static int
-compare_in_hand(const pairingheap_node *a, const pairingheap_node *b, void *arg)
-{
-	const HvRow *ra = &((const RowInHand *) a)->row;
-	const HvRow *rb = &((const RowInHand *) b)->row;
-
-	if (isnan(ra->distance) || isnan(rb->distance))
-		return (int) isnan(ra->distance) - (int) isnan(rb->distance) > 0 ? -1 :
-			(int) isnan(ra->distance) < (int) isnan(rb->distance) ? 1 : 0;
-	if (ra->distance != rb->distance)
-		return ra->distance < rb->distance ? 1 : -1;
-	return ra->id < rb->id ? 1 : (ra->id > rb->id ? -1 : 0);
 }
 
 /* Leaves an account for HvLastScan, and for all to see. */
@@ -275,15 +248,11 @@ start_scan(IndexScanDesc scan)
 	memset(&state->buffers, 0, sizeof(HvBuffers));
 	memset(&state->rerank_buffers, 0, sizeof(HvBuffers));
 	state->toast_before = HvHeapToastBuffers(state->heap);
-	state->nlate = state->late_size = 0;
-	state->late = NULL;
 	state->fetched = state->sent = 0;
 	state->cut_short = false;
-	state->spare = NULL;
-	state->last_distance = -INFINITY;
 	state->slack = 0;
 	INSTR_TIME_SET_ZERO(state->rerank_time);
-	state->in_hand = pairingheap_allocate(compare_in_hand, NULL);
+	HvOrderInit(&state->order, state->query_context);
 	state->window_size = 0;
 	state->memo = NULL;
 	take_query(state, &scan->orderByData[0]);
@@ -307,7 +276,7 @@ rerank_is_due(const HvScan *state)
 
 	if (HvPoolIsEmpty(&state->search.pool))
 		return false;
-	if (state->everything_first || pairingheap_is_empty(state->in_hand))
+	if (state->everything_first || HvOrderNearest(&state->order) == NULL)
 		return true;
 	if (sizing->rerank > 0)
 		return state->fetched < HvSizingRerank(sizing, state->sent + 1);
@@ -325,15 +294,12 @@ square_of(const HvScan *state, double distance)
 static double
 current_bound(const HvScan *state)
 {
-	const RowInHand *nearest;
+	const HvRow *nearest = HvOrderNearest(&state->order);
 
-	if (state->everything_first || pairingheap_is_empty(state->in_hand) ||
+	if (state->everything_first || nearest == NULL || isnan(nearest->distance) ||
 		state->search.sizing.rerank > 0)
 		return INFINITY;
-	nearest = (const RowInHand *) pairingheap_first(state->in_hand);
-	if (isnan(nearest->row.distance))
-		return INFINITY;
-	return square_of(state, nearest->row.distance) + state->slack;
+	return square_of(state, nearest->distance) + state->slack;
 }
 
 /*
@@ -355,31 +321,6 @@ learn_from_late_row(HvScan *state, const HvRow *row)
 	}
 	if (off > state->slack)
 		state->slack += (off - state->slack) * SLACK_SHARE;
-}
-
-/* A row with its distance: in hand, or late. */
-static void
-keep_row(HvScan *state, const HvRow *row)
-{
-	RowInHand  *kept;
-
-	if (row->distance < state->last_distance)
-	{
-		if (state->nlate == state->late_size)
-		{
-			state->late_size = Max(16, 2 * state->late_size);
-			state->late = state->late ?
-				repalloc_huge(state->late, state->late_size * sizeof(HvRow)) :
-				palloc(state->late_size * sizeof(HvRow));
-		}
-		state->late[state->nlate++] = *row;
-		learn_from_late_row(state, row);
-		return;
-	}
-	kept = state->spare ? state->spare : palloc(sizeof(RowInHand));
-	state->spare = NULL;
-	kept->row = *row;
-	pairingheap_add(state->in_hand, &kept->node);
 }
 
 /* Room for a window: most queries need a small one, so it is made as needed. */
@@ -445,7 +386,10 @@ rerank_window(HvScan *state, double bound)
 	visible = HvRerankWindow(state->heap, &state->query, state->window, taken, state->rows);
 	HvBuffersAddSince(&state->rerank_buffers, before);
 	for (int i = 0; i < visible; i++)
-		keep_row(state, &state->rows[i]);
+	{
+		if (HvOrderAdd(&state->order, &state->rows[i]))
+			learn_from_late_row(state, &state->rows[i]);
+	}
 	count(state, &state->fetched, HV_ROWS_FETCHED, taken);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_ACCUM_DIFF(state->rerank_time, end, start);
@@ -463,7 +407,7 @@ is_cut_short(HvScan *state)
 	if (max == 0 || fetched < max ||
 		(state->search.exhausted && HvPoolIsEmpty(&state->search.pool)))
 		return false;
-	if (!state->cut_short && pairingheap_is_empty(state->in_hand))
+	if (!state->cut_short && HvOrderNearest(&state->order) == NULL)
 	{
 		state->cut_short = true;
 		if (state->parallel == NULL || HvParallelAdd(state->parallel, HV_WARNINGS, 1) == 0)
@@ -473,14 +417,6 @@ is_cut_short(HvScan *state)
 					 errhint("Raise hvtree.max_scan_tuples, or set it to 0.")));
 	}
 	return true;
-}
-
-/* Is there a row in hand that has a distance?  Zero vectors sort last. */
-static bool
-number_in_hand(const HvScan *state)
-{
-	return !pairingheap_is_empty(state->in_hand) &&
-		!isnan(((const RowInHand *) pairingheap_first(state->in_hand))->row.distance);
 }
 
 /* Rows that have gone out, from all participants. */
@@ -517,48 +453,10 @@ prepare_next_row(HvScan *state)
 		bound = current_bound(state);
 		if (rerank_is_due(state) && rerank_window(state, bound))
 			continue;
-		if (number_in_hand(state) || search->exhausted)
+		if (HvOrderHasNumber(&state->order) || search->exhausted)
 			break;
 		HvSearchVisit(search, HvSearchLeaves(search) + Max(search->leaves_read, 1));
 	}
-}
-
-/* farthest first, since late rows are taken from the end */
-static int
-compare_rows(const void *a, const void *b)
-{
-	const HvRow *ra = a;
-	const HvRow *rb = b;
-
-	return ra->distance < rb->distance ? 1 : (ra->distance > rb->distance ? -1 : 0);
-}
-
-/*
- * The next row to send; late ones after all others, in their own order, but
- * before rows without a distance.
- */
-static bool
-next_row(HvScan *state, HvRow *row)
-{
-	if (number_in_hand(state) ||
-		(state->nlate == 0 && !pairingheap_is_empty(state->in_hand)))
-	{
-		RowInHand  *nearest = (RowInHand *) pairingheap_remove_first(state->in_hand);
-
-		*row = nearest->row;
-		state->last_distance = nearest->row.distance;
-		state->spare = nearest;
-		return true;
-	}
-	if (state->nlate == 0)
-		return false;
-	if (state->last_distance != INFINITY)
-	{
-		qsort(state->late, state->nlate, sizeof(HvRow), compare_rows);
-		state->last_distance = INFINITY;	/* sorted once */
-	}
-	*row = state->late[--state->nlate];
-	return true;
 }
 
 /* Tells the operators the distance of a row that is sent with an out-of-line vector. */
@@ -632,7 +530,7 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 	else
 	{
 		prepare_next_row(state);
-		found = next_row(state, &row);
+		found = HvOrderNext(&state->order, &row);
 	}
 	MemoryContextSwitchTo(old);
 
