@@ -17,7 +17,9 @@ EXTENSION = hvindex
 MODULE_big = hvindex
 OBJS = \
 	src/hvaccess.o \
+	src/hvassign.o \
 	src/hvbuild.o \
+	src/hvbuildparallel.o \
 	src/hvcensus.o \
 	src/hvcentroid.o \
 	src/hvcheck.o \
@@ -54,10 +56,12 @@ OBJS = \
 	src/hvoptions.o \
 	src/hvpage.o \
 	src/hvparent.o \
+	src/hvpartition.o \
 	src/hvplace.o \
 	src/hvpool.o \
 	src/hvquery.o \
 	src/hvreassign.o \
+	src/hvrefine.o \
 	src/hvrerank.o \
 	src/hvrotate.o \
 	src/hvsample.o \
