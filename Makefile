@@ -20,6 +20,7 @@ OBJS = \
 	src/hvassign.o \
 	src/hvbuild.o \
 	src/hvbuildparallel.o \
+	src/hvbuildworkers.o \
 	src/hvcensus.o \
 	src/hvcentroid.o \
 	src/hvcheck.o \
@@ -74,6 +75,7 @@ OBJS = \
 	src/hvspill.o \
 	src/hvsplit.o \
 	src/hvstore.o \
+	src/hvsums.o \
 	src/hvtoast.o \
 	src/hvtype.o \
 	src/hvupkeep.o \

@@ -31,6 +31,7 @@
 #include "hvcompat.h"
 #include "hvleaf.h"
 #include "hvplace.h"
+#include "hvsums.h"
 
 /*
  * Rows go elsewhere when a leaf is so full.  About two thirds (with leaves planned
@@ -58,6 +59,7 @@ typedef struct Assignment
 	HvBuild    *build;
 	HvPlacer   *placer;			/* NULL: all rows go to leaf 0 */
 	HvClusterTree tree;			/* its counts are those of all participants */
+	HvSums		sums;			/* likewise */
 	Tuplesortstate *sort;
 	TupleTableSlot *slot;
 	float	   *projected;
@@ -91,7 +93,8 @@ leaf_is_full(void *arg, BlockNumber leaf)
 static int
 sort_memory(const HvBuild *build, const HvClusterTree *tree)
 {
-	int			tree_kb = tree->nleaves > 0 ? (int) (HvClusterSize(tree) / 1024) : 0;
+	int			tree_kb = tree->nleaves == 0 ? 0 :
+		(int) ((HvClusterSize(tree) + HvSumsSize(&build->layout, tree->nleaves)) / 1024);
 
 	return Max(((int) (SORT_SHARE * maintenance_work_mem) - tree_kb) / HvCrewSize(build->crew),
 			   LEAST_SORT_KB);
@@ -137,6 +140,7 @@ begin_assignment(Assignment *assignment, HvBuild *build)
 	SET_VARSIZE(assignment->tuple, tuple_size);
 	if (HvClusterMap(build, &assignment->tree))
 	{
+		(void) HvSumsMap(build, &assignment->sums);
 		assignment->placer = palloc0(sizeof(HvPlacer));
 		HvPlacerInit(assignment->placer, &assignment->tree.images.source, layout,
 					 build->meta.spill != 0, build->context);
@@ -193,6 +197,8 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 		if (placement.count == 0)
 			elog(ERROR, "hvtree build found no leaf for a row");
 	}
+	if (assignment->placer)
+		HvSumsAdd(&assignment->sums, (int) placement.leaves[0], assignment->projected);
 	for (int i = 0; i < placement.count; i++)
 	{
 		if (assignment->placer)
@@ -227,15 +233,15 @@ HvAssignWork(HvBuild *build, const HvJob *job)
 }
 
 void
-HvAssignRows(HvBuild *build, HvAssigned *assigned)
+HvAssignRows(HvBuild *build, const HvClusterTree *tree, HvAssigned *assigned)
 {
 	HvJob		job = {.kind = HV_JOB_ASSIGN};
-	HvClusterTree tree;
 
-	if (HvClusterMap(build, &tree))
+	if (tree)
 	{
-		for (int i = 0; i < tree.nleaves; i++)
-			pg_atomic_init_u32(&tree.counts[i], 0);
+		for (int i = 0; i < tree->nleaves; i++)
+			pg_atomic_init_u32(&tree->counts[i], 0);
+		HvSumsBegin(build, tree);
 	}
 	HvCrewResetDone(build->crew);
 	HvCrewRun(build->crew, &job);

@@ -15,7 +15,7 @@
 
 #include "executor/tuptable.h"
 
-#include "hvbuildparallel.h"
+#include "hvcluster.h"
 
 /* the tuples of all rows, sorted by leaf, to be read once */
 typedef struct HvAssigned
@@ -28,11 +28,11 @@ typedef struct HvAssigned
 } HvAssigned;
 
 /*
- * Reads the table and places each row in the tree of HV_REGION_TREE (in leaf 0
- * if there is none).  HvAssignRows fills in rows and copies; HvAssignSort makes
+ * Reads the table and places each row in the tree (in leaf 0 if that is NULL).
+ * HvAssignRows fills in rows and copies and HV_REGION_SUMS; HvAssignSort makes
  * the tuples ready.  Leader only.
  */
-extern void HvAssignRows(HvBuild *build, HvAssigned *assigned);
+extern void HvAssignRows(HvBuild *build, const HvClusterTree *tree, HvAssigned *assigned);
 extern void HvAssignSort(HvBuild *build, HvAssigned *assigned);
 
 /* The next tuple (leaf entry, then code) and its leaf; false at the end. */

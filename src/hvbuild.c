@@ -50,6 +50,7 @@
 #include "hvgroup.h"
 #include "hvsample.h"
 #include "hvspill.h"
+#include "hvsums.h"
 #include "hvwriter.h"
 
 /* leaves are planned to be so full; see LEAF_LIMIT of hvassign.c */
@@ -252,6 +253,7 @@ write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 	SnapshotData snapshot;
 	HvHeap	   *heap;
 	HvGroup		group;
+	HvSums		sums;
 	const void *tuple;
 	int			leaf = -1;
 	int			next_leaf;
@@ -261,6 +263,7 @@ write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(build->heap));
 	heap = HvHeapBegin(build->heap, build->index, &snapshot, build->context);
 	HvGroupInit(&group, build, writer, heap);
+	(void) HvSumsMap(build, &sums);
 	while (HvAssignedNext(assigned, &next_leaf, &tuple))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -270,7 +273,7 @@ write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 				end_leaf(&group, tree, leaf, next_leaf);
 			if (tree)
 			{
-				HvClusterLeafCentroid(tree, next_leaf, centroid);
+				(void) HvSumsMean(&sums, next_leaf, centroid);
 				group.centroid = centroid;
 			}
 			leaf = next_leaf;
@@ -322,7 +325,7 @@ build_tree(HvBuild *build, HvAssigned *assigned)
 	tree = cluster_sample(build);
 	HV_DEBUG_POINT("build-clustered");
 	report_phase(HV_PHASE_ASSIGN, (int64) build->estimated_rows);
-	HvAssignRows(build, assigned);
+	HvAssignRows(build, tree, assigned);
 	HV_DEBUG_POINT("build-assigned");
 	report_phase(HV_PHASE_SORT, assigned->copies);
 	HvAssignSort(build, assigned);
@@ -330,7 +333,10 @@ build_tree(HvBuild *build, HvAssigned *assigned)
 	write_tree(build, assigned, tree);
 	HvAssignedEnd(assigned);
 	if (tree)
+	{
+		HvRegionFree(build->crew, HV_REGION_SUMS);
 		HvClusterFree(build, tree);
+	}
 	HvCrewEnd(build->crew);
 }
 

@@ -28,13 +28,9 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
-#include "catalog/pg_proc.h"
 #include "commands/progress.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
-#include "optimizer/clauses.h"
-#include "optimizer/cost.h"
-#include "optimizer/paths.h"
 #include "pgstat.h"
 #include "storage/condition_variable.h"
 #include "storage/spin.h"
@@ -50,9 +46,6 @@
 #include "hvpartition.h"
 #include "hvrefine.h"
 #include "hvsample.h"
-
-/* kB of maintenance_work_mem for each participant at least, as with btree */
-#define LEAST_KB_A_PARTICIPANT	32768
 
 /* how often a waiting leader looks what has been done */
 #define REPORT_INTERVAL_MS		200
@@ -93,53 +86,6 @@ struct HvCrewShared
 
 	float		mean[FLEXIBLE_ARRAY_MEMBER];	/* center_dims */
 };
-
-/* How many --------------------------------------------------------------------- */
-
-/* May expressions and condition of the index be computed in workers? */
-static bool
-runs_in_workers(const HvBuild *build)
-{
-	Query	   *query = makeNode(Query);
-
-	query->commandType = CMD_SELECT;
-	query->targetList = list_concat_copy(RelationGetIndexExpressions(build->index),
-										 RelationGetIndexPredicate(build->index));
-	return max_parallel_hazard(query) == PROPARALLEL_SAFE;
-}
-
-/* Blocks of a table that a build reads: vectors mostly stand in its TOAST table. */
-static BlockNumber
-blocks_to_read(Relation heap)
-{
-	BlockNumber blocks = RelationGetNumberOfBlocks(heap);
-
-	if (OidIsValid(heap->rd_rel->reltoastrelid))
-	{
-		Relation	toast = table_open(heap->rd_rel->reltoastrelid, AccessShareLock);
-
-		blocks += RelationGetNumberOfBlocks(toast);
-		table_close(toast, AccessShareLock);
-	}
-	return blocks;
-}
-
-int
-HvCrewWorkersWanted(const HvBuild *build)
-{
-	Relation	heap = build->heap;
-	int			wanted = RelationGetParallelWorkers(heap, -1);
-	int			affordable = maintenance_work_mem / LEAST_KB_A_PARTICIPANT - 1;
-
-	if (max_parallel_maintenance_workers == 0 || wanted == 0 || IsParallelWorker() ||
-		heap->rd_rel->relpersistence == RELPERSISTENCE_TEMP || !runs_in_workers(build))
-		return 0;
-	if (wanted > 0)
-		return Min(wanted, max_parallel_maintenance_workers);
-	if (blocks_to_read(heap) < (BlockNumber) min_parallel_table_scan_size)
-		return 0;
-	return Max(0, Min(affordable, max_parallel_maintenance_workers));
-}
 
 /* Setup ------------------------------------------------------------------------ */
 

@@ -60,6 +60,7 @@ typedef enum HvRegionKind
 {
 	HV_REGION_SAMPLE,
 	HV_REGION_TREE,
+	HV_REGION_SUMS,
 	HV_NREGIONS
 } HvRegionKind;
 

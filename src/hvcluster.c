@@ -68,7 +68,7 @@ HvClusterLeafSize(const HvLayout *layout)
 {
 	double		fanout = HvPartitionFanout(layout);
 
-	return layout->code_bits + sizeof(HvByteFactors) + sizeof(pg_atomic_uint32) + sizeof(BlockNumber) +
+	return layout->code_bits + sizeof(HvByteFactors) + 4 * sizeof(float) +
 		(double) BLCKSZ / layout->slots_per_page + BLCKSZ * fanout / ((fanout - 1) * (fanout - 1));
 }
 
@@ -91,6 +91,8 @@ lay_out(const HvLayout *layout, char *base, int capacity, HvClusterTree *tree)
 	at += (Size) capacity * layout->code_bits;
 	tree->means.factors = (HvByteFactors *) at;
 	at += capacity * sizeof(HvByteFactors);
+	tree->mean_units = (float *) at;
+	at += capacity * sizeof(float);
 	tree->counts = (pg_atomic_uint32 *) at;
 	at += capacity * sizeof(pg_atomic_uint32);
 	return at - base;
@@ -141,6 +143,7 @@ add_leaves(Arrangement *arrangement, BlockNumber page, const int *leaves, int n)
 	{
 		HvVectorsGet(&tree->means, leaves[i], centroid);
 		HvImagesAddChild(&tree->images, page, (BlockNumber) arrangement->made, centroid);
+		tree->units[arrangement->made] = tree->mean_units[leaves[i]];
 		tree->parents[arrangement->made++] = page;
 	}
 	pfree(centroid);
@@ -257,6 +260,7 @@ HvClusterBuild(HvBuild *build, HvSample *sample, int n, int leaves)
 	header->capacity = header->nleaves = nleaves;
 	(void) HvClusterMap(build, tree);
 	tree->parents = MemoryContextAllocHuge(CurrentMemoryContext, nleaves * sizeof(BlockNumber));
+	tree->units = MemoryContextAllocHuge(CurrentMemoryContext, nleaves * sizeof(float));
 	tree->page_parents = MemoryContextAllocHuge(CurrentMemoryContext,
 												tree->images.capacity * sizeof(BlockNumber));
 	HvRefineMeans(build, sample, tree);
@@ -270,6 +274,7 @@ void
 HvClusterFree(HvBuild *build, HvClusterTree *tree)
 {
 	pfree(tree->parents);
+	pfree(tree->units);
 	pfree(tree->page_parents);
 	pfree(tree);
 	HvRegionFree(build->crew, HV_REGION_TREE);

@@ -27,12 +27,14 @@ typedef struct HvClusterTree
 {
 	HvImages	images;			/* what HvPlace descends; leaves are numbered */
 	HvVectors	means;			/* of the leaves, before they are arranged */
+	float	   *mean_units;		/* longest coordinate of the members / 127, by mean */
 	pg_atomic_uint32 *counts;	/* rows that a leaf has got */
 	int			nleaves;		/* in depth-first order: siblings adjoin */
 
 	/* the leader's */
 	int			height;			/* level of the root, >= 1 */
 	BlockNumber *parents;		/* of each leaf, its page on level 1 */
+	float	   *units;			/* of each leaf: its mean_units */
 	BlockNumber *page_parents;	/* of each inner page, by its block */
 } HvClusterTree;
 

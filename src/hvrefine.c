@@ -28,24 +28,27 @@
 #define MEANS_CHUNK		16
 #define PLACE_CHUNK		128
 
-/* The mean of the members of one leaf, into the means of the tree. */
+/* The mean of the members of one leaf, and the unit of their sum. */
 static void
 take_mean(const HvSample *sample, int leaf, HvClusterTree *tree, float *sum, float *vector)
 {
 	int			dims = sample->vectors.dims;
 	int			start = sample->starts[leaf];
 	int			end = sample->starts[leaf + 1];
+	float		unit = 0;
 
 	memset(sum, 0, dims * sizeof(float));
 	for (int i = start; i < end; i++)
 	{
 		HvVectorsGet(&sample->vectors, sample->members[i], vector);
+		unit = Max(unit, sample->vectors.factors[sample->members[i]].step);
 		for (int j = 0; j < dims; j++)
 			sum[j] += vector[j];
 	}
 	for (int j = 0; j < dims; j++)
 		sum[j] /= end - start;
 	HvVectorsSet(&tree->means, leaf, sum);
+	tree->mean_units[leaf] = unit;
 }
 
 void

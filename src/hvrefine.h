@@ -15,7 +15,12 @@
 
 #include "hvcluster.h"
 
-#define HV_REFINE_ROUNDS	1
+/*
+ * Recall@10 in 8 and 16 leaves by rounds, 100,000 generated vectors of 1,024
+ * dimensions: 0 .937, .962; 1 .938, .957; 2 .947, .966.  Pictures (fashion-mnist):
+ * .908, .970; .904, .965; .912, .971.
+ */
+#define HV_REFINE_ROUNDS	2
 
 /* Fills tree->means by the members that sample->starts gives each leaf.  Leader only. */
 extern void HvRefineMeans(HvBuild *build, HvSample *sample, HvClusterTree *tree);
