@@ -515,10 +515,10 @@ do_jobs(HvBuild *build)
 	HvJob		job;
 	int			seen = 0;
 
+	HV_DEBUG_POINT("build-worker");
 	while (join_job(crew, &seen, &job))
 	{
 		build->meta = crew->shared->meta;
-		HV_DEBUG_POINT("build-worker");
 		work_on(crew, &job);
 		leave_job(crew->shared);
 	}

@@ -68,7 +68,7 @@ HvSumsBegin(HvBuild *build, const HvClusterTree *tree)
 	header->nleaves = n;
 	for (int i = 0; i < LOCKS; i++)
 		SpinLockInit(&header->locks[i]);
-	(void) HvSumsMap(build, &sums);
+	(void) lay_out(&build->layout, (char *) header, n, &sums);
 	memcpy(sums.units, tree->units, n * sizeof(float));
 	memset(sums.counts, 0, n * sizeof(int));
 	memset(sums.values, 0, (Size) n * sums.dims * sizeof(int16));
