@@ -21,8 +21,11 @@ EXTENSION = hvindex
 MODULE_big = hvindex
 OBJS = \
 	src/hvaccess.o \
+	src/hvassign.o \
 	src/hvbuild.o \
 	src/hvcalibrate.o \
+	src/hvbuildparallel.o \
+	src/hvbuildworkers.o \
 	src/hvcensus.o \
 	src/hvcentroid.o \
 	src/hvcheck.o \
@@ -64,6 +67,7 @@ OBJS = \
 	src/hvpage.o \
 	src/hvparallel.o \
 	src/hvparent.o \
+	src/hvpartition.o \
 	src/hvplace.o \
 	src/hvpartial.o \
 	src/hvpool.o \
@@ -72,6 +76,7 @@ OBJS = \
 	src/hvreassign.o \
 	src/hvrecall.o \
 	src/hvreplay.o \
+	src/hvrefine.o \
 	src/hvrerank.o \
 	src/hvrotate.o \
 	src/hvsample.o \
@@ -89,6 +94,7 @@ OBJS = \
 	src/hvstorehot.o \
 	src/hvstoretoast.o \
 	src/hvstorestream.o \
+	src/hvsums.o \
 	src/hvtoast.o \
 	src/hvtrace.o \
 	src/hvtype.o \

@@ -7,7 +7,7 @@
  *	  The table is read twice (and looked into once before, for its mean):
  *
  *	  survey	the dimension, the mean, about how many rows
- *	  sample	a reservoir of rows in the tree space, a byte a dimension
+ *	  sample	a part of the rows in the tree space, a byte a dimension
  *	  cluster	hierarchical k-means over the sample: a tree of page images
  *	  assign	each row is placed by descending that tree, just as an insert
  *				does it, and goes to a sort by leaf
@@ -16,8 +16,12 @@
  *	  log		the whole index goes to WAL
  *	  calibrate	how far scans of it must look
  *
+ *	  Parallel workers take part in sampling, clustering and assigning
+ *	  (hvbuildparallel.h); the rest is the leader's.
+ *
  *	  Memory: sample and cluster tree share maintenance_work_mem; then the
- *	  sample is freed and what the tree leaves is the sort's.  Too little
+ *	  sample is freed and what the tree leaves is the sort's.  Workers share
+ *	  sample and tree, and get a part of the sort's memory each.  Too little
  *	  memory makes a coarser tree, whose leaves are divided by their
  *	  own rows when they are written.
  *
@@ -32,36 +36,28 @@
 
 #include <math.h>
 
-#include "access/tableam.h"
-#include "catalog/pg_operator_d.h"
-#include "catalog/pg_type_d.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplesort.h"
 
+#include "hvassign.h"
 #include "hvbuild.h"
+#include "hvbuildparallel.h"
 #include "hvbuildstate.h"
 #include "hvcalibrate.h"
 #include "hvcluster.h"
 #include "hvcompat.h"
 #include "hvdebug.h"
 #include "hvgroup.h"
-#include "hvleaf.h"
-#include "hvplace.h"
 #include "hvsample.h"
 #include "hvspill.h"
+#include "hvsums.h"
 #include "hvwriter.h"
 
-/*
- * Leaves are planned to be so full, and rows go elsewhere from the second mark on.
- * About two thirds is what comes of it: clusters are uneven, and those that are
- * overfull all the same are divided.
- */
+/* leaves are planned to be so full; see LEAF_LIMIT of hvassign.c */
 #define LEAF_FILL			0.9
-#define LEAF_LIMIT			0.95
 
 /* what spilling makes of one row, measured on text embeddings: 1.8 to 1.9 */
 #define COPIES_EXPECTED		1.85
@@ -72,12 +68,6 @@
 /* shares of maintenance_work_mem while clustering */
 #define SAMPLE_SHARE		0.6
 #define TREE_SHARE			0.3
-
-/* of it for tree and sort; the rest is for leaves that must be divided */
-#define SORT_SHARE			0.75
-
-/* the sort gets at least this much, whatever the tree takes */
-#define LEAST_SORT_KB		1024
 
 static const char *const phase_names[] = {
 	[HV_PHASE_SURVEY] = "surveying table",
@@ -130,25 +120,12 @@ init_meta(Relation index, HvMetaData *meta, const HvBuildOptions *options)
 	meta->spill = options->spill > 0;
 }
 
-/* Takes over what the survey found; from here on rows can be projected. */
-static void
-init_space(HvBuild *build, const HvSurvey *survey)
-{
-	HvMetric	metric = build->type->metric;
-	int			rotate_dims = HvSpaceRotateDims(metric, survey->dim);
-	HvRotation *rotation = MemoryContextAlloc(build->context, HvRotationSize(rotate_dims));
-
-	HvMetaShape(&build->meta, survey->dim, &build->options);
-	HvMetaLayout(&build->meta, &build->layout);
-	HvRotationInit(rotation, rotate_dims, build->meta.seed);
-	build->meta.max_norm = survey->max_norm;
-	build->meta.encoding = 1;	/* codes about the mean that follows */
-	HvSpaceInit(&build->space, metric, survey->dim, survey->max_norm, survey->mean, rotation);
-	build->estimated_rows = survey->rows;
-}
-
-static HvBuild *
-begin_build(Relation heap, Relation index, IndexInfo *info)
+/*
+ * The seed of rotation, sample and clusters: always the same, so that the same table
+ * gives the same index.
+ */
+HvBuild *
+HvBuildBegin(Relation heap, Relation index, IndexInfo *info)
 {
 	HvBuild    *build = palloc0(sizeof(HvBuild));
 
@@ -163,6 +140,29 @@ begin_build(Relation heap, Relation index, IndexInfo *info)
 	HvOptionsForBuild(index, &build->options);
 	init_meta(index, &build->meta, &build->options);
 	return build;
+}
+
+void
+HvBuildInitSpace(HvBuild *build, const float *mean)
+{
+	HvMetric	metric = build->type->metric;
+	int			rotate_dims = HvSpaceRotateDims(metric, build->meta.dim);
+	HvRotation *rotation = MemoryContextAlloc(build->context, HvRotationSize(rotate_dims));
+
+	HvMetaLayout(&build->meta, &build->layout);
+	HvRotationInit(rotation, rotate_dims, build->meta.seed);
+	HvSpaceInit(&build->space, metric, build->meta.dim, build->meta.max_norm, mean, rotation);
+}
+
+/* Takes over what the survey found. */
+static void
+accept_survey(HvBuild *build, const HvSurvey *survey)
+{
+	HvMetaShape(&build->meta, survey->dim, &build->options);
+	build->meta.max_norm = survey->max_norm;
+	build->meta.encoding = 1;	/* codes about the mean that follows */
+	build->estimated_rows = survey->rows;
+	HvBuildInitSpace(build, survey->mean);
 }
 
 /* Sample and cluster -------------------------------------------------------- */
@@ -186,30 +186,16 @@ sample_size(const HvBuild *build)
 	double		copies = build->options.spill == 0 ? 1.0 : COPIES_EXPECTED;
 	double		wanted = Min(factor * wanted_leaves(build, copies),
 							 1.1 * build->estimated_rows + 1000);
-	double		fits = SAMPLE_SHARE * build->budget /
-		(build->layout.code_bits + sizeof(HvByteFactors));
+	double		fits = SAMPLE_SHARE * build->budget / HvSampleRowSize(&build->layout);
 
 	return (int) Max(1, Min(Min(wanted, fits), 1e8));
-}
-
-static void
-allocate_vectors(const HvBuild *build, HvVectors *vectors, MemoryContext context)
-{
-	memset(vectors, 0, sizeof(HvVectors));
-	vectors->dims = build->layout.code_bits;
-	vectors->capacity = sample_size(build);
-	vectors->values = MemoryContextAllocHuge(context,
-											 (Size) vectors->capacity * vectors->dims);
-	vectors->factors = MemoryContextAllocHuge(context, vectors->capacity *
-											  sizeof(HvByteFactors));
 }
 
 /* Leaves that sample and memory allow; says so if they are much fewer than wanted. */
 static int
 affordable_leaves(const HvBuild *build, const HvVectors *vectors, int wanted)
 {
-	double		by_memory = TREE_SHARE * build->budget /
-		(build->layout.slot_size + build->layout.code_bytes + build->layout.inner_entry_size);
+	double		by_memory = TREE_SHARE * build->budget / HvClusterLeafSize(&build->layout);
 	int			leaves = (int) Min(Min((double) wanted, by_memory),
 								   (double) vectors->count / LEAST_ROWS_A_LEAF);
 
@@ -222,179 +208,28 @@ affordable_leaves(const HvBuild *build, const HvVectors *vectors, int wanted)
 	return leaves;
 }
 
-static void
-report_leaves(void *arg, int done)
-{
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
-}
-
 /* Samples the table and clusters the sample; NULL where one leaf is enough. */
 static HvClusterTree *
 cluster_sample(HvBuild *build)
 {
-	MemoryContext scratch = AllocSetContextCreate(build->context, "hvtree build sample",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
 	HvClusterTree *tree = NULL;
-	HvClusterParams params = {0};
-	HvVectors	vectors;
+	HvSample	sample;
+	int			leaves;
 
 	report_phase(HV_PHASE_SAMPLE, (int64) build->estimated_rows);
-	allocate_vectors(build, &vectors, scratch);
-	HvSampleVectors(build, &vectors);
+	HvSampleTake(build, sample_size(build), &sample);
 	HV_DEBUG_POINT("build-sampled");
 	report_phase(HV_PHASE_CLUSTER, 0);
 	if (build->options.spill < 0)
-		build->meta.spill = HvSpillPays(build, &vectors);
-	params.leaves = affordable_leaves(build, &vectors,
-									  wanted_leaves(build, build->meta.spill ?
-													COPIES_EXPECTED : 1.0));
-	params.iterations = build->options.kmeans_iterations > 0 ?
-		Min(build->options.kmeans_iterations, 1000) : HV_DEFAULT_KMEANS_ITERATIONS;
-	params.seed = build->meta.seed;
-	params.progress = report_leaves;
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, params.leaves);
-	if (params.leaves > 1)
-		tree = HvClusterBuild(&vectors, &build->layout, &params, build->context);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
+		build->meta.spill = HvSpillPays(build, &sample);
+	leaves = affordable_leaves(build, &sample.vectors,
+							   wanted_leaves(build, build->meta.spill ? COPIES_EXPECTED : 1.0));
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, leaves);
+	HvCrewResetDone(build->crew);
+	if (leaves > 1)
+		tree = HvClusterBuild(build, &sample, sample.vectors.count, leaves);
+	HvRegionFree(build->crew, HV_REGION_SAMPLE);
 	return tree;
-}
-
-/* Assign and sort ----------------------------------------------------------- */
-
-/* the sort's columns: leaf, row pointer, leaf entry with code */
-#define SORT_LEAF	1
-#define SORT_ROW	2
-#define SORT_TUPLE	3
-
-typedef struct Assignment
-{
-	HvBuild    *build;
-	HvPlacer   *placer;			/* NULL: all rows go to leaf 0 */
-	int		   *counts;			/* tuples of each leaf so far */
-	Tuplesortstate *sort;
-	TupleTableSlot *put_slot;
-	TupleTableSlot *get_slot;
-	float	   *projected;
-	bytea	   *tuple;			/* leaf entry, then code */
-	int64		rows;			/* without copies */
-	int64		copies;
-} Assignment;
-
-static TupleDesc
-sort_columns(void)
-{
-	TupleDesc	desc = CreateTemplateTupleDesc(3);
-
-	TupleDescInitEntry(desc, SORT_LEAF, "leaf", INT4OID, -1, 0);
-	TupleDescInitEntry(desc, SORT_ROW, "row", INT8OID, -1, 0);
-	TupleDescInitEntry(desc, SORT_TUPLE, "tuple", BYTEAOID, -1, 0);
-	return desc;
-}
-
-/* Has a leaf got as many tuples as its page should have?  For the placer. */
-static bool
-leaf_is_full(void *arg, BlockNumber leaf)
-{
-	const Assignment *assignment = arg;
-
-	return assignment->counts[leaf] >=
-		(int) (LEAF_LIMIT * assignment->build->layout.leaf_capacity);
-}
-
-static void
-begin_assignment(Assignment *assignment, HvBuild *build, HvClusterTree *tree)
-{
-	const HvLayout *layout = &build->layout;
-	TupleDesc	desc = sort_columns();
-	AttrNumber	columns[] = {SORT_LEAF, SORT_ROW};
-	Oid			operators[] = {Int4LessOperator, Int8LessOperator};
-	Oid			collations[] = {InvalidOid, InvalidOid};
-	bool		nulls_first[] = {false, false};
-	int			tree_kb = tree ? (int) (tree->images.bytes / 1024) : 0;
-	Size		tuple_size = VARHDRSZ + layout->leaf_entry_size + layout->code_bytes;
-
-	memset(assignment, 0, sizeof(Assignment));
-	assignment->build = build;
-	assignment->sort = tuplesort_begin_heap(desc, lengthof(columns), columns, operators,
-											collations, nulls_first,
-											Max((int) (SORT_SHARE * maintenance_work_mem) - tree_kb,
-												LEAST_SORT_KB),
-											NULL, TUPLESORT_NONE);
-	assignment->put_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	assignment->get_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	assignment->projected = palloc(build->space.rotate_dims * sizeof(float));
-	assignment->tuple = palloc0(tuple_size);
-	SET_VARSIZE(assignment->tuple, tuple_size);
-	if (tree)
-	{
-		assignment->placer = palloc0(sizeof(HvPlacer));
-		HvPlacerInit(assignment->placer, &tree->images.source, layout,
-					 build->meta.spill != 0, build->context);
-		assignment->placer->is_full = leaf_is_full;
-		assignment->placer->is_full_arg = assignment;
-		assignment->counts = MemoryContextAllocExtended(build->context,
-														tree->nleaves * sizeof(int),
-														MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	}
-}
-
-/* Sends one copy of a row to the sort. */
-static void
-put_copy(Assignment *assignment, HvLeafEntryData *entry, int leaf, uint8 flags)
-{
-	TupleTableSlot *slot = assignment->put_slot;
-	uint64		row = HvRowPack(&entry->tid);
-
-	entry->flags = flags;
-	ExecClearTuple(slot);
-	slot->tts_values[SORT_LEAF - 1] = Int32GetDatum(leaf);
-	slot->tts_values[SORT_ROW - 1] = Int64GetDatum((int64) row);
-	slot->tts_values[SORT_TUPLE - 1] = PointerGetDatum(assignment->tuple);
-	memset(slot->tts_isnull, 0, 3 * sizeof(bool));
-	ExecStoreVirtualTuple(slot);
-	tuplesort_puttupleslot(assignment->sort, slot);
-	assignment->copies++;
-}
-
-/* Callback of the table scan: places one row. */
-static void
-assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive,
-		   void *state)
-{
-	Assignment *assignment = state;
-	HvBuild    *build = assignment->build;
-	HvLeafEntryData *entry = (HvLeafEntryData *) VARDATA(assignment->tuple);
-	HvPlacement placement = {1, {0}};
-	HvVectorView view;
-	MemoryContext old;
-
-	if (isnull[0])
-		return;
-	old = MemoryContextSwitchTo(build->row_context);
-	build->type->open(values[0], &view);
-	HvTypeCheckDim(&view, build->meta.dim);
-	HvSpaceProject(&build->space, view.values, assignment->projected);
-	HvCodeEncode(assignment->projected, build->layout.code_bits,
-				 (uint8 *) entry + build->layout.leaf_entry_size, &entry->factors);
-	entry->tid = *tid;
-	entry->length_class = HvSpaceLengthClass(&build->space, view.values);
-	if (assignment->placer)
-	{
-		HvPlace(assignment->placer, assignment->projected, 0, 0, &placement);
-		if (placement.count == 0)
-			elog(ERROR, "hvtree build found no leaf for a row");
-	}
-	for (int i = 0; i < placement.count; i++)
-	{
-		if (assignment->counts)
-			assignment->counts[placement.leaves[i]]++;
-		put_copy(assignment, entry, (int) placement.leaves[i], i == 0 ? 0 : HV_ENTRY_SPILLED);
-	}
-	assignment->rows++;
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(build->row_context);
 }
 
 /* Write ----------------------------------------------------------------------- */
@@ -415,27 +250,26 @@ end_leaf(HvGroup *group, HvClusterTree *tree, int leaf, int next_leaf)
 
 /* Reads the sorted rows and writes the tree. */
 static void
-write_tree(HvBuild *build, Assignment *assignment, HvClusterTree *tree)
+write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 {
-	TupleTableSlot *slot = assignment->get_slot;
 	HvWriter   *writer = HvWriterBegin(build);
 	float	   *centroid = palloc(build->layout.code_bits * sizeof(float));
 	SnapshotData snapshot;
 	HvHeap	   *heap;
 	HvGroup		group;
+	HvSums		sums;
+	const void *tuple;
 	int			leaf = -1;
+	int			next_leaf;
 	int64		done = 0;
 
 	/* all rows but those that VACUUM may remove, with their TOAST, any moment */
 	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(build->heap));
 	heap = HvHeapBegin(build->heap, build->index, &snapshot, build->context);
 	HvGroupInit(&group, build, writer, heap);
-	while (tuplesort_gettupleslot(assignment->sort, true, false, slot, NULL))
+	(void) HvSumsMap(build, &sums);
+	while (HvAssignedNext(assigned, &next_leaf, &tuple))
 	{
-		bool		isnull;
-		int			next_leaf = DatumGetInt32(slot_getattr(slot, SORT_LEAF, &isnull));
-		bytea	   *tuple = DatumGetByteaPP(slot_getattr(slot, SORT_TUPLE, &isnull));
-
 		CHECK_FOR_INTERRUPTS();
 		if (next_leaf != leaf)
 		{
@@ -443,20 +277,20 @@ write_tree(HvBuild *build, Assignment *assignment, HvClusterTree *tree)
 				end_leaf(&group, tree, leaf, next_leaf);
 			if (tree)
 			{
-				HvClusterLeafCentroid(tree, next_leaf, centroid);
+				(void) HvSumsMean(&sums, next_leaf, centroid);
 				group.centroid = centroid;
 			}
 			leaf = next_leaf;
 			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
 		}
-		HvGroupAdd(&group, VARDATA_ANY(tuple));
+		HvGroupAdd(&group, tuple);
 		done++;
 	}
 	if (leaf >= 0)
 		end_leaf(&group, tree, leaf, -1);
 	HvHeapEnd(heap);
-	build->meta.rows = assignment->rows;
-	build->meta.tuples = assignment->copies;
+	build->meta.rows = assigned->rows;
+	build->meta.tuples = assigned->copies;
 	HvWriterFinish(writer, tree ? tree->height : 1);
 }
 
@@ -487,22 +321,27 @@ hvbuildempty(Relation index)
 
 /* Samples, clusters, assigns and writes a table that has rows. */
 static void
-build_tree(HvBuild *build, Assignment *assignment)
+build_tree(HvBuild *build, HvAssigned *assigned)
 {
-	HvClusterTree *tree = cluster_sample(build);
+	HvClusterTree *tree;
 
+	HvCrewBegin(build, HvCrewWorkersWanted(build));
+	tree = cluster_sample(build);
 	HV_DEBUG_POINT("build-clustered");
 	report_phase(HV_PHASE_ASSIGN, (int64) build->estimated_rows);
-	begin_assignment(assignment, build, tree);
-	(void) table_index_build_scan(build->heap, build->index, build->info, false, true,
-								  assign_row, assignment, NULL);
-	report_phase(HV_PHASE_SORT, assignment->copies);
-	tuplesort_performsort(assignment->sort);
-	report_phase(HV_PHASE_WRITE, assignment->copies);
-	write_tree(build, assignment, tree);
-	tuplesort_end(assignment->sort);
-	ExecDropSingleTupleTableSlot(assignment->get_slot);
-	ExecDropSingleTupleTableSlot(assignment->put_slot);
+	HvAssignRows(build, tree, assigned);
+	HV_DEBUG_POINT("build-assigned");
+	report_phase(HV_PHASE_SORT, assigned->copies);
+	HvAssignSort(build, assigned);
+	report_phase(HV_PHASE_WRITE, assigned->copies);
+	write_tree(build, assigned, tree);
+	HvAssignedEnd(assigned);
+	if (tree)
+	{
+		HvRegionFree(build->crew, HV_REGION_SUMS);
+		HvClusterFree(build, tree);
+	}
+	HvCrewEnd(build->crew);
 }
 
 IndexBuildResult *
@@ -514,19 +353,19 @@ hvbuild(Relation heap, Relation index, IndexInfo *info)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	HvBuild    *build;
 	HvSurvey	survey;
-	Assignment	assignment = {0};
+	HvAssigned	assigned = {0};
 
 	if (HvStoreBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-	build = begin_build(heap, index, info);
+	build = HvBuildBegin(heap, index, info);
 	report_phase(HV_PHASE_SURVEY, 0);
 	HvSampleSurvey(build, &survey);
 	if (survey.dim == 0)
 		write_empty(index, MAIN_FORKNUM);
 	else
 	{
-		init_space(build, &survey);
-		build_tree(build, &assignment);
+		accept_survey(build, &survey);
+		build_tree(build, &assigned);
 	}
 	HV_DEBUG_POINT("build-written");
 	report_phase(HV_PHASE_LOG, 0);
@@ -535,8 +374,8 @@ hvbuild(Relation heap, Relation index, IndexInfo *info)
 	HvCalibrate(heap, index);
 
 	MemoryContextSwitchTo(old);
-	result->heap_tuples = assignment.rows;
-	result->index_tuples = assignment.rows;
+	result->heap_tuples = assigned.rows;
+	result->index_tuples = assigned.rows;
 	MemoryContextDelete(context);
 	return result;
 }

@@ -3,6 +3,10 @@
  * hvbuildstate.h
  *	  What all parts of one build know.
  *
+ * NOTES
+ *	  Each participant of a parallel build has an HvBuild of its own; what they
+ *	  share stands behind "crew" (hvbuildparallel.h).
+ *
  * Copyright (c) 2026, hvindex contributors
  *
  * IDENTIFICATION
@@ -20,6 +24,8 @@
 #include "hvoptions.h"
 #include "hvtype.h"
 
+struct HvCrew;
+
 typedef struct HvBuild
 {
 	Relation	heap;
@@ -30,10 +36,17 @@ typedef struct HvBuild
 	HvMetaData	meta;
 	HvLayout	layout;
 	HvSpace		space;
-	Size		budget;			/* bytes of maintenance_work_mem */
+	Size		budget;			/* bytes of maintenance_work_mem, of all together */
 	double		estimated_rows;
 	MemoryContext context;		/* as long as the build */
 	MemoryContext row_context;	/* one row */
+	struct HvCrew *crew;		/* who works on it */
 } HvBuild;
+
+/* A build of an index; no row has been looked at. */
+extern HvBuild *HvBuildBegin(Relation heap, Relation index, IndexInfo *info);
+
+/* Rows can be projected from here on: meta.dim, meta.max_norm are known, and the mean. */
+extern void HvBuildInitSpace(HvBuild *build, const float *mean);
 
 #endif							/* HVBUILDSTATE_H */

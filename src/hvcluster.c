@@ -1,16 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * hvcluster.c
- *	  Hierarchical k-means over a sample: the tree that a build places rows by.
+ *	  The tree that a build places rows by.
  *
  * NOTES
- *	  From the root downwards: the members of a node are clustered into as many
- *	  children as the leaves below it need, and each child gets its share of
- *	  those leaves by its number of members.  All leaves are on one level.
- *
- *	  Upper nodes have few clusters and very many members; there the centroids
- *	  are found on a part of the members and all of them are then assigned
- *	  once.
+ *	  The sample is parted into leaves (hvpartition.c), and the tree is then made
+ *	  of the means of the leaves alone: top down, the leaves of a node are
+ *	  clustered into as many pages as they need.  So every leaf hangs where its
+ *	  centroid is near, whichever way its members came.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -27,28 +24,17 @@
 #include "utils/memutils.h"
 
 #include "hvcluster.h"
+#include "hvpartition.h"
+#include "hvrefine.h"
 
-/* how full inner pages are made, so that they can take splits later */
-#define INNER_FILL			0.7
+#define ARRANGE_ITERATIONS	6
 
-/* members a cluster that centroids are found on; 64 is where quality levels off */
-#define TRAINING_MEMBERS	256
-
-/* sizes of leaf clusters, in units of the usual one, that are changed */
-#define LARGE_CLUSTER		1.4
-#define SMALL_CLUSTER		0.4
-#define EVEN_ROUNDS			2
-
-typedef struct Clustering
+/* at the start of the region */
+typedef struct TreeHeader
 {
-	const HvVectors *vectors;
-	const HvLayout *layout;
-	const HvClusterParams *params;
-	HvClusterTree *tree;
-	int			leaves_capacity;
-	int			pages_capacity;
-	double		fanout;			/* children of an inner page as planned */
-} Clustering;
+	int			capacity;		/* leaves that there is room for */
+	int			nleaves;
+} TreeHeader;
 
 static void
 check_interrupts(void *arg)
@@ -56,315 +42,242 @@ check_interrupts(void *arg)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* The most leaves below a node of a level if pages are filled as planned. */
-static double
-planned_leaves(const Clustering *clustering, int level)
+/*
+ * The most inner pages of a tree: a node with n leaves below it gets
+ * ceil(n / planned) children, which is at most one more than n / planned; summed
+ * up over all nodes and levels.
+ */
+static int
+most_inner_pages(const HvLayout *layout, int leaves)
 {
-	return pow(clustering->fanout, level);
+	double		fanout = HvPartitionFanout(layout);
+
+	return (int) (leaves * fanout / ((fanout - 1) * (fanout - 1))) + HV_MAX_LEVEL * HV_MAX_LEVEL;
 }
 
-/* Nearest centroid for each member, given |c|^2 of the centroids. */
-static void
-assign_all(const HvVectors *vectors, const int *members, int n, const float *centroids,
-		   int k, int *assignment)
+static int
+most_pages(const HvLayout *layout, int leaves)
 {
-	int			dims = vectors->dims;
-	float	   *vector = palloc(dims * sizeof(float));
-	float	   *products = palloc(k * sizeof(float));
-	float	   *norms = palloc(k * sizeof(float));
+	int			inner = most_inner_pages(layout, leaves);
 
-	for (int c = 0; c < k; c++)
-		norms[c] = HvKernel->inner_product(centroids + (Size) c * dims,
-										   centroids + (Size) c * dims, dims);
-	for (int i = 0; i < n; i++)
-	{
-		int			best = 0;
+	return HV_ROOT_BLOCK + inner + (inner + leaves) / layout->slots_per_page + 1;
+}
 
-		if (i % 64 == 0)
-			CHECK_FOR_INTERRUPTS();
-		HvVectorsGet(vectors, members[i], vector);
-		HvKernel->inner_product_rows(vector, centroids, k, dims, products);
-		for (int c = 1; c < k; c++)
-		{
-			if (norms[c] - 2 * products[c] < norms[best] - 2 * products[best])
-				best = c;
-		}
-		assignment[i] = best;
-	}
-	pfree(vector);
-	pfree(products);
-	pfree(norms);
+double
+HvClusterLeafSize(const HvLayout *layout)
+{
+	double		fanout = HvPartitionFanout(layout);
+
+	return layout->code_bits + sizeof(HvByteFactors) + 4 * sizeof(float) +
+		(double) BLCKSZ / layout->slots_per_page + BLCKSZ * fanout / ((fanout - 1) * (fanout - 1));
 }
 
 /*
- * Clusters members into up to k groups; assignment and centroids are the
- * result.  members may be reordered.
+ * Fills the pointers of tree, which lie behind the header at base; returns the
+ * size of all (base may be NULL to ask for it).
+ */
+static Size
+lay_out(const HvLayout *layout, char *base, int capacity, HvClusterTree *tree)
+{
+	char	   *at = base + MAXIMUM_ALIGNOF * 8;
+	int			pages = most_pages(layout, capacity);
+
+	memset(tree, 0, sizeof(HvClusterTree));
+	HvImagesInit(&tree->images, layout, at, pages);
+	at += (Size) pages * BLCKSZ;
+	tree->means.dims = layout->code_bits;
+	tree->means.capacity = capacity;
+	tree->means.values = (int8 *) at;
+	at += (Size) capacity * layout->code_bits;
+	tree->means.factors = (HvByteFactors *) at;
+	at += capacity * sizeof(HvByteFactors);
+	tree->mean_units = (float *) at;
+	at += capacity * sizeof(float);
+	tree->counts = (pg_atomic_uint32 *) at;
+	at += capacity * sizeof(pg_atomic_uint32);
+	return at - base;
+}
+
+bool
+HvClusterMap(HvBuild *build, HvClusterTree *tree)
+{
+	TreeHeader *header = HvRegionBase(build->crew, HV_REGION_TREE);
+
+	if (header == NULL)
+		return false;
+	(void) lay_out(&build->layout, (char *) header, header->capacity, tree);
+	tree->nleaves = tree->means.count = header->nleaves;
+	return true;
+}
+
+Size
+HvClusterSize(const HvClusterTree *tree)
+{
+	HvClusterTree unused;
+
+	return lay_out(tree->images.layout, NULL, tree->means.capacity, &unused);
+}
+
+/* Arrange --------------------------------------------------------------------- */
+
+/* The leaves of a tree on their way into pages. */
+typedef struct Arrangement
+{
+	HvBuild    *build;
+	HvClusterTree *tree;
+	double		fanout;
+	int			made;			/* leaves that have a number by now */
+} Arrangement;
+
+/* Puts the leaves of a node, and of all nodes below, into pages. */
+static void arrange_node(Arrangement *arrangement, BlockNumber page, int level,
+						 int *leaves, int n);
+
+static void
+add_leaves(Arrangement *arrangement, BlockNumber page, const int *leaves, int n)
+{
+	HvClusterTree *tree = arrangement->tree;
+	float	   *centroid = palloc(tree->means.dims * sizeof(float));
+
+	for (int i = 0; i < n; i++)
+	{
+		HvVectorsGet(&tree->means, leaves[i], centroid);
+		HvImagesAddChild(&tree->images, page, (BlockNumber) arrangement->made, centroid);
+		tree->units[arrangement->made] = tree->mean_units[leaves[i]];
+		tree->parents[arrangement->made++] = page;
+	}
+	pfree(centroid);
+}
+
+/*
+ * Clusters the leaves of a node into pages of the level below; none gets more
+ * than it can hold in turn.  Reorders leaves; starts has k + 1 places.
  */
 static int
-cluster_members(Clustering *clustering, const int *members, int n, int k,
-				int *assignment, float *centroids)
+cluster_leaves(Arrangement *arrangement, int level, int *leaves, int n, HvClusters *clusters)
 {
-	const HvVectors *vectors = clustering->vectors;
+	const HvLayout *layout = &arrangement->build->layout;
+	double		planned = pow(arrangement->fanout, level - 1);
 	HvKmeansParams params = {0};
-	int			training = (int) Min((int64) n, (int64) k * TRAINING_MEMBERS);
-	int		   *subset = palloc(training * sizeof(int));
-	HvClusters	clusters = {assignment, centroids, palloc(k * sizeof(int))};
-	void	   *scratch = MemoryContextAllocHuge(CurrentMemoryContext,
-												 HvKmeansScratchSize(training, vectors->dims, k));
-	int			made;
+	int			k;
 
-	/* evenly spread over members, which are in the order of the sample */
-	for (int i = 0; i < training; i++)
-		subset[i] = members[(int64) i * n / training];
-	params.k = k;
-	params.iterations = clustering->params->iterations;
-	params.seed = clustering->params->seed + members[0];
+	params.k = (int) Min(ceil(n / planned), layout->inner_capacity);
+	params.iterations = ARRANGE_ITERATIONS;
+	params.seed = arrangement->build->meta.seed + leaves[0];
+	params.max_members = (int) Min(layout->inner_capacity * floor(planned / arrangement->fanout), n);
 	params.check = check_interrupts;
-	made = HvKmeans(vectors, subset, training, &params, scratch, &clusters);
-	if (training < n)
-		assign_all(vectors, members, n, centroids, made, assignment);
-	pfree(subset);
-	pfree(clusters.counts);
-	pfree(scratch);
-	return made;
+	clusters->assignment = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(int));
+	clusters->counts = palloc(params.k * sizeof(int));
+	clusters->centroids = MemoryContextAllocHuge(CurrentMemoryContext, (Size) params.k *
+												 layout->code_bits * sizeof(float));
+	k = HvKmeans(&arrangement->tree->means, leaves, n, &params,
+				 MemoryContextAllocHuge(CurrentMemoryContext,
+										HvKmeansScratchSize(n, layout->code_bits, params.k)),
+				 clusters);
+	return k;
 }
 
-/* The means of the clusters; an empty one keeps its centroid. */
+/* Puts leaves in the order of their clusters. */
 static void
-recompute_means(const HvVectors *vectors, const int *members, int n, const int *assignment,
-				float *centroids, int k)
+group_leaves(int *leaves, int n, const HvClusters *clusters, int k)
 {
-	int			dims = vectors->dims;
-	float	   *vector = palloc(dims * sizeof(float));
-	int		   *counts = palloc0(k * sizeof(int));
-
-	for (int i = 0; i < n; i++)
-	{
-		float	   *centroid = centroids + (Size) assignment[i] * dims;
-		float		share = 1.0f / ++counts[assignment[i]];
-
-		HvVectorsGet(vectors, members[i], vector);
-		for (int j = 0; j < dims; j++)
-			centroid[j] += (vector[j] - centroid[j]) * share;
-	}
-	pfree(vector);
-	pfree(counts);
-}
-
-/* Clusters the members of one cluster again; returns how many centroids it wrote. */
-static int
-divide_cluster(Clustering *clustering, const int *members, int n, const int *assignment,
-			   int which, int pieces, float *centroids)
-{
-	int		   *own = palloc(n * sizeof(int));
-	int		   *own_assignment = palloc(n * sizeof(int));
-	int			count = 0;
-	int			made;
-
-	for (int i = 0; i < n; i++)
-	{
-		if (assignment[i] == which)
-			own[count++] = members[i];
-	}
-	made = cluster_members(clustering, own, count, Min(pieces, count), own_assignment,
-						   centroids);
-	pfree(own);
-	pfree(own_assignment);
-	return made;
-}
-
-/*
- * Makes clusters more alike in size: those that would overfill a leaf are
- * divided, those of a few members dissolved.  centroids has room for
- * inner_capacity of them, usual is the size aimed at; returns their number.  Plain k-means leaves a third
- * of the clusters overfull and a tenth next to empty (fashion-mnist-784), and
- * leaves divided only when they are written are half empty.
- */
-static int
-even_out(Clustering *clustering, const int *members, int n, double usual, int k,
-		 int *assignment, float *centroids)
-{
-	const HvVectors *vectors = clustering->vectors;
-	int			dims = vectors->dims;
-	int			room = clustering->layout->inner_capacity;
-	int		   *counts = palloc0(k * sizeof(int));
-	float	   *old = MemoryContextAllocHuge(CurrentMemoryContext, (Size) k * dims * sizeof(float));
+	int		   *sorted = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(int));
 	int			made = 0;
 
-	memcpy(old, centroids, (Size) k * dims * sizeof(float));
-	for (int i = 0; i < n; i++)
-		counts[assignment[i]]++;
 	for (int c = 0; c < k; c++)
 	{
-		int			pieces = counts[c] > LARGE_CLUSTER * usual ? (int) rint(counts[c] / usual) : 1;
-		float	   *to = centroids + (Size) made * dims;
-
-		/* every cluster still to come must find a place */
-		pieces = Min(Max(pieces, counts[c] > LARGE_CLUSTER * usual ? 2 : 1), room - made - (k - c - 1));
-		if (counts[c] < SMALL_CLUSTER * usual && k > 1)
-			continue;
-		if (pieces > 1)
-			made += divide_cluster(clustering, members, n, assignment, c, pieces, to);
-		else
+		for (int i = 0; i < n; i++)
 		{
-			memcpy(to, old + (Size) c * dims, dims * sizeof(float));
-			made++;
+			if (clusters->assignment[i] == c)
+				sorted[made++] = leaves[i];
 		}
 	}
-	pfree(old);
-	pfree(counts);
-	assign_all(vectors, members, n, centroids, made, assignment);
-	recompute_means(vectors, members, n, assignment, centroids, made);
-	return made;
+	memcpy(leaves, sorted, n * sizeof(int));
 }
 
-static BlockNumber
-add_inner_page(Clustering *clustering, int level, BlockNumber parent)
-{
-	HvClusterTree *tree = clustering->tree;
-	BlockNumber block = HvImagesAddInner(&tree->images, level);
-
-	if ((int) block >= clustering->pages_capacity)
-	{
-		clustering->pages_capacity = Max(2 * clustering->pages_capacity, (int) block + 1);
-		tree->page_parents = repalloc_huge(tree->page_parents,
-										   clustering->pages_capacity * sizeof(BlockNumber));
-	}
-	tree->page_parents[block] = parent;
-	return block;
-}
-
-static int
-add_leaf(Clustering *clustering, BlockNumber parent)
-{
-	HvClusterTree *tree = clustering->tree;
-
-	if (tree->nleaves == clustering->leaves_capacity)
-	{
-		clustering->leaves_capacity *= 2;
-		tree->parents = repalloc_huge(tree->parents,
-									  clustering->leaves_capacity * sizeof(BlockNumber));
-	}
-	tree->parents[tree->nleaves] = parent;
-	return tree->nleaves++;
-}
-
-/* Puts members in the order of their clusters; starts has k + 1 places. */
 static void
-group_members(int *members, int n, const int *assignment, int k, int *starts)
+arrange_node(Arrangement *arrangement, BlockNumber page, int level, int *leaves, int n)
 {
-	int		   *sorted = palloc(n * sizeof(int));
-	int		   *at = palloc(k * sizeof(int));
+	HvClusterTree *tree = arrangement->tree;
+	MemoryContext scratch;
+	MemoryContext old;
+	HvClusters	clusters;
+	int			k;
 
-	memset(starts, 0, (k + 1) * sizeof(int));
-	for (int i = 0; i < n; i++)
-		starts[assignment[i] + 1]++;
-	for (int c = 0; c < k; c++)
+	if (level == 1)
 	{
-		starts[c + 1] += starts[c];
-		at[c] = starts[c];
+		add_leaves(arrangement, page, leaves, n);
+		return;
 	}
-	for (int i = 0; i < n; i++)
-		sorted[at[assignment[i]]++] = members[i];
-	memcpy(members, sorted, n * sizeof(int));
-	pfree(sorted);
-	pfree(at);
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "hvtree inner nodes",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+	k = cluster_leaves(arrangement, level, leaves, n, &clusters);
+	group_leaves(leaves, n, &clusters, k);
+	for (int c = 0, start = 0; c < k; start += clusters.counts[c++])
+	{
+		BlockNumber child = HvImagesAddInner(&tree->images, level - 1);
+
+		tree->page_parents[child] = page;
+		HvImagesAddChild(&tree->images, page, child,
+						 clusters.centroids + (Size) c * tree->means.dims);
+		arrange_node(arrangement, child, level - 1, leaves + start, clusters.counts[c]);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 }
 
-/* How many children a node of a level gets that has so many leaves below it. */
-static int
-count_children(const Clustering *clustering, int level, int leaves, int members)
+void
+HvClusterArrange(HvBuild *build, HvClusterTree *tree)
 {
-	double		wanted = level == 1 ? leaves : ceil(leaves / planned_leaves(clustering, level - 1));
+	Arrangement arrangement = {.build = build, .tree = tree};
+	int			n = tree->means.count;
+	int		   *leaves = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(int));
 
-	wanted = Min(wanted, clustering->layout->inner_capacity);
-	return (int) Max(1, Min(wanted, members));
-}
-
-/*
- * Makes the children of an inner page, and all below.  n >= 1.
- */
-static void
-cluster_node(Clustering *clustering, BlockNumber page, int level, int *members, int n,
-			 int leaves)
-{
-	HvImages   *images = &clustering->tree->images;
-	int			dims = clustering->vectors->dims;
-	int			room = clustering->layout->inner_capacity;
-	int			k = count_children(clustering, level, leaves, n);
-	int		   *assignment = palloc(n * sizeof(int));
-	float	   *centroids = MemoryContextAllocHuge(CurrentMemoryContext,
-												   (Size) room * dims * sizeof(float));
-	double		usual;
-	int		   *starts = palloc((room + 1) * sizeof(int));
-	BlockNumber *blocks = palloc(room * sizeof(BlockNumber));
-
-	usual = (double) n / k;
-	k = cluster_members(clustering, members, n, k, assignment, centroids);
-	for (int round = 0; level == 1 && round < EVEN_ROUNDS; round++)
-		k = even_out(clustering, members, n, usual, k, assignment, centroids);
-	group_members(members, n, assignment, k, starts);
-	pfree(assignment);
-	for (int c = 0; c < k; c++)
-	{
-		if (starts[c] == starts[c + 1])
-			continue;			/* nothing came near it in the end */
-		blocks[c] = level == 1 ? (BlockNumber) add_leaf(clustering, page) :
-			add_inner_page(clustering, level - 1, page);
-		HvImagesAddChild(images, page, blocks[c], centroids + (Size) c * dims);
-	}
-	pfree(centroids);
-
-	if (level == 1 && clustering->params->progress)
-		clustering->params->progress(clustering->params->progress_arg,
-									 clustering->tree->nleaves);
-	for (int c = 0; level > 1 && c < k; c++)
-	{
-		int			count = starts[c + 1] - starts[c];
-
-		if (count > 0)
-			cluster_node(clustering, blocks[c], level - 1, members + starts[c], count,
-						 Max(1, (int) rint((double) leaves * count / n)));
-	}
-	pfree(starts);
-	pfree(blocks);
+	arrangement.fanout = HvPartitionFanout(&build->layout);
+	for (int i = 0; i < n; i++)
+		leaves[i] = i;
+	HvImagesClear(&tree->images);
+	tree->height = HvPartitionHeight(&build->layout, n);
+	tree->nleaves = n;
+	((TreeHeader *) HvRegionBase(build->crew, HV_REGION_TREE))->nleaves = n;
+	(void) HvImagesAddInner(&tree->images, tree->height);
+	tree->page_parents[HV_ROOT_BLOCK] = InvalidBlockNumber;
+	arrange_node(&arrangement, HV_ROOT_BLOCK, tree->height, leaves, n);
+	pfree(leaves);
 }
 
 HvClusterTree *
-HvClusterBuild(const HvVectors *vectors, const HvLayout *layout,
-			   const HvClusterParams *params, MemoryContext context)
+HvClusterBuild(HvBuild *build, HvSample *sample, int n, int leaves)
 {
-	Clustering	clustering = {0};
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "hvtree clustering",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
-	int		   *members = MemoryContextAllocHuge(scratch, vectors->count * sizeof(int));
-	HvClusterTree *tree = MemoryContextAllocZero(context, sizeof(HvClusterTree));
+	HvClusterTree *tree = palloc(sizeof(HvClusterTree));
+	int			iterations = build->options.kmeans_iterations > 0 ?
+		Min(build->options.kmeans_iterations, 1000) : HV_DEFAULT_KMEANS_ITERATIONS;
+	int			nleaves = HvPartition(build, sample, n, leaves, iterations);
+	TreeHeader *header = HvRegionAllocate(build->crew, HV_REGION_TREE,
+										  lay_out(&build->layout, NULL, nleaves, tree));
 
-	clustering.vectors = vectors;
-	clustering.layout = layout;
-	clustering.params = params;
-	clustering.tree = tree;
-	clustering.fanout = Max(2.0, INNER_FILL * layout->inner_capacity);
-	clustering.leaves_capacity = 1024;
-	clustering.pages_capacity = 64;
-	tree->parents = MemoryContextAllocHuge(context,
-										   clustering.leaves_capacity * sizeof(BlockNumber));
-	tree->page_parents = MemoryContextAllocHuge(context,
-												clustering.pages_capacity * sizeof(BlockNumber));
-	HvImagesInit(&tree->images, layout, context);
-
-	tree->height = 1;
-	while (planned_leaves(&clustering, tree->height) < params->leaves)
-		tree->height++;
-	for (int i = 0; i < vectors->count; i++)
-		members[i] = i;
-	(void) add_inner_page(&clustering, tree->height, InvalidBlockNumber);
-	cluster_node(&clustering, HV_ROOT_BLOCK, tree->height, members, vectors->count,
-				 params->leaves);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
+	header->capacity = header->nleaves = nleaves;
+	(void) HvClusterMap(build, tree);
+	tree->parents = MemoryContextAllocHuge(CurrentMemoryContext, nleaves * sizeof(BlockNumber));
+	tree->units = MemoryContextAllocHuge(CurrentMemoryContext, nleaves * sizeof(float));
+	tree->page_parents = MemoryContextAllocHuge(CurrentMemoryContext,
+												tree->images.capacity * sizeof(BlockNumber));
+	HvRefineMeans(build, sample, tree);
+	HvClusterArrange(build, tree);
+	for (int round = 0; round < HV_REFINE_ROUNDS; round++)
+		HvRefineRound(build, sample, n, tree);
 	return tree;
+}
+
+void
+HvClusterFree(HvBuild *build, HvClusterTree *tree)
+{
+	pfree(tree->parents);
+	pfree(tree->units);
+	pfree(tree->page_parents);
+	pfree(tree);
+	HvRegionFree(build->crew, HV_REGION_TREE);
 }
 
 void
@@ -372,7 +285,7 @@ HvClusterLeafCentroid(const HvClusterTree *tree, int leaf, float *centroid)
 {
 	const HvImages *images = &tree->images;
 	const HvLayout *layout = images->layout;
-	Page		parent = images->pages[tree->parents[leaf]];
+	Page		parent = HvImagesPage(images, tree->parents[leaf]);
 	int			at = HvPageFindChild(parent, layout, (BlockNumber) leaf);
 	const HvInnerEntryData *entry;
 	const int8 *values;
@@ -380,7 +293,7 @@ HvClusterLeafCentroid(const HvClusterTree *tree, int leaf, float *centroid)
 
 	Assert(at >= 0);
 	entry = HvPageInnerEntry(parent, layout, at);
-	values = HvCentroidPageGet(images->pages[entry->centroid_block], layout,
+	values = HvCentroidPageGet(HvImagesPage(images, entry->centroid_block), layout,
 							   entry->centroid_slot, &factors);
 	HvByteDecode(values, &factors, layout->code_bits, centroid);
 }

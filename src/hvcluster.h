@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvcluster.h
- *	  Hierarchical k-means over a sample: the tree that a build places rows by.
+ *	  The tree that a build places rows by.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -13,33 +13,48 @@
 #ifndef HVCLUSTER_H
 #define HVCLUSTER_H
 
-#include "hvimages.h"
-#include "hvkmeans.h"
+#include "port/atomics.h"
 
+#include "hvbuildparallel.h"
+#include "hvimages.h"
+#include "hvsample.h"
+
+/*
+ * All of it that workers look at lies in HV_REGION_TREE; each participant has an
+ * HvClusterTree of its own that points there.
+ */
 typedef struct HvClusterTree
 {
 	HvImages	images;			/* what HvPlace descends; leaves are numbered */
-	int			height;			/* level of the root, >= 1 */
+	HvVectors	means;			/* of the leaves, before they are arranged */
+	float	   *mean_units;		/* longest coordinate of the members / 127, by mean */
+	pg_atomic_uint32 *counts;	/* rows that a leaf has got */
 	int			nleaves;		/* in depth-first order: siblings adjoin */
+
+	/* the leader's */
+	int			height;			/* level of the root, >= 1 */
 	BlockNumber *parents;		/* of each leaf, its page on level 1 */
+	float	   *units;			/* of each leaf: its mean_units */
 	BlockNumber *page_parents;	/* of each inner page, by its block */
 } HvClusterTree;
 
-typedef struct HvClusterParams
-{
-	int			leaves;			/* wanted, >= 2 */
-	int			iterations;
-	uint64		seed;
-	void		(*progress) (void *arg, int done);	/* leaves made so far */
-	void	   *progress_arg;
-} HvClusterParams;
-
 /*
- * Clusters vectors[0 .. count - 1].  All memory that the result needs is taken
- * from context; scratch memory is freed.
+ * Clusters the first n members of a sample into about so many leaves, at least 2, and
+ * makes the tree.  Memory beside the region is taken from the current context.
+ * Leader only.
  */
-extern HvClusterTree *HvClusterBuild(const HvVectors *vectors, const HvLayout *layout,
-									 const HvClusterParams *params, MemoryContext context);
+extern HvClusterTree *HvClusterBuild(HvBuild *build, HvSample *sample, int n, int leaves);
+extern void HvClusterFree(HvBuild *build, HvClusterTree *tree);
+
+/* Bytes of the region for each leaf, about. */
+extern double HvClusterLeafSize(const HvLayout *layout);
+extern Size HvClusterSize(const HvClusterTree *tree);
+
+/* The tree in the region, for a participant; false if there is none. */
+extern bool HvClusterMap(HvBuild *build, HvClusterTree *tree);
+
+/* Makes the page images anew, of tree->means; leaves are renumbered. */
+extern void HvClusterArrange(HvBuild *build, HvClusterTree *tree);
 
 /* The centroid of a leaf, code_bits floats. */
 extern void HvClusterLeafCentroid(const HvClusterTree *tree, int leaf, float *centroid);

@@ -247,6 +247,23 @@ HvByteDecode(const int8_t *v, const HvByteFactors *factors, int n, float *out)
 		out[i] = factors->step * (float) v[i];
 }
 
+/* adds x (n floats) to sum in units of step, at most 127 of them */
+void
+HvByteAddTo(const float *x, int n, float step, int16_t *sum)
+{
+	float		inverse = (step > BYTE_MIN_LENGTH) ? 1.0f / step : 0.0f;
+
+	for (int i = 0; i < n; i++)
+	{
+		float		units = x[i] * inverse;
+
+		units = (units < -127.0f) ? -127.0f : units;
+		units = (units > 127.0f) ? 127.0f : units;
+		/* cutting a positive number rounds down on every machine */
+		sum[i] = (int16_t) (sum[i] + (int) (units + 128.5f) - 128);
+	}
+}
+
 /* squared distance of x (n floats, |x|^2 = norm2) and a byte vector, >= 0 */
 float
 HvByteDistance(const int8_t *v, const HvByteFactors *factors,

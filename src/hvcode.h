@@ -119,6 +119,12 @@ typedef struct HvByteFactors
 extern void HvByteEncode(const float *c, int n, int8_t *v, HvByteFactors *factors);
 extern void HvByteDecode(const int8_t *v, const HvByteFactors *factors, int n, float *out);
 
+/*
+ * Adds x (n floats) to sum in units of step: each coordinate as an integer of
+ * -127 .. 127, what is beyond them cut off.
+ */
+extern void HvByteAddTo(const float *x, int n, float step, int16_t *sum);
+
 /* squared distance of x (n floats, |x|^2 = norm2) and a byte vector, >= 0 */
 extern float HvByteDistance(const int8_t *v, const HvByteFactors *factors,
 							const float *x, float norm2, int n);

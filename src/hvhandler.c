@@ -68,6 +68,9 @@ hvtree_handler(PG_FUNCTION_ARGS)
 	/* a bulk delete reads the whole index: worth a worker of its own */
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 
+	/* (hvbuild() counts workers itself, but 17 asks before it prepares for them) */
+	HV_SINCE_17(am->amcanbuildparallel = true);
+
 	am->ambuild = hvbuild;
 	am->ambuildempty = hvbuildempty;
 	am->ambuildphasename = hvbuildphasename;

@@ -12,8 +12,6 @@
  */
 #include "postgres.h"
 
-#include "utils/memutils.h"
-
 #include "hvimages.h"
 
 static Page
@@ -22,8 +20,8 @@ images_get(HvPageSource *source, BlockNumber block, int *handle)
 	HvImages   *images = (HvImages *) source;
 
 	*handle = 0;
-	Assert(block >= HV_ROOT_BLOCK && block < (BlockNumber) images->count);
-	return images->pages[block];
+	Assert(block >= HV_ROOT_BLOCK && block < (BlockNumber) images->capacity);
+	return HvImagesPage(images, block);
 }
 
 static void
@@ -35,31 +33,28 @@ images_release(HvPageSource *source, int handle)
 static BlockNumber
 add_page(HvImages *images, HvPageKind kind, int level)
 {
-	Page		page = MemoryContextAlloc(images->context, BLCKSZ);
-
 	if (images->count == images->capacity)
-	{
-		images->capacity *= 2;
-		images->pages = repalloc_huge(images->pages, images->capacity * sizeof(Page));
-	}
-	HvPageInitKind(page, kind, level, 0);
-	images->pages[images->count] = page;
-	images->bytes += BLCKSZ;
+		elog(ERROR, "hvtree build has more pages than it has room for");
+	HvPageInitKind(HvImagesPage(images, images->count), kind, level, 0);
 	return (BlockNumber) images->count++;
 }
 
 void
-HvImagesInit(HvImages *images, const HvLayout *layout, MemoryContext context)
+HvImagesInit(HvImages *images, const HvLayout *layout, char *pages, int capacity)
 {
 	memset(images, 0, sizeof(HvImages));
 	images->source.get = images_get;
 	images->source.release = images_release;
 	images->layout = layout;
-	images->context = context;
-	images->capacity = 64;
-	images->pages = MemoryContextAllocHuge(context, images->capacity * sizeof(Page));
-	images->pages[0] = NULL;
-	images->count = 1;
+	images->capacity = capacity;
+	images->pages = pages;
+	HvImagesClear(images);
+}
+
+void
+HvImagesClear(HvImages *images)
+{
+	images->count = HV_ROOT_BLOCK;
 	images->centroid_page = InvalidBlockNumber;
 }
 
@@ -81,20 +76,20 @@ HvImagesAddChild(HvImages *images, BlockNumber parent, BlockNumber child,
 	int			slot = -1;
 
 	if (images->centroid_page != InvalidBlockNumber)
-		slot = HvCentroidPageTake(images->pages[images->centroid_page], layout);
+		slot = HvCentroidPageTake(HvImagesPage(images, images->centroid_page), layout);
 	if (slot < 0)
 	{
 		images->centroid_page = add_page(images, HV_PAGE_CENTROID, 0);
-		slot = HvCentroidPageTake(images->pages[images->centroid_page], layout);
+		slot = HvCentroidPageTake(HvImagesPage(images, images->centroid_page), layout);
 	}
 	HvByteEncode(centroid, layout->code_bits, values, &factors);
-	HvCentroidPageSet(images->pages[images->centroid_page], layout, slot, values, &factors);
+	HvCentroidPageSet(HvImagesPage(images, images->centroid_page), layout, slot, values, &factors);
 
 	HvCodeEncode(centroid, layout->code_bits, code, &entry->factors);
 	entry->child = child;
 	entry->centroid_block = images->centroid_page;
 	entry->centroid_slot = (uint16) slot;
-	if (!HvPageAppend(images->pages[parent], layout, code, entry))
+	if (!HvPageAppend(HvImagesPage(images, parent), layout, code, entry))
 		elog(ERROR, "inner page of a build has no room");
 	pfree(entry);
 	pfree(code);

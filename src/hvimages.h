@@ -5,7 +5,7 @@
  *
  * NOTES
  *	  Inner and centroid pages look just as they will in the index; their
- *	  block numbers are their places in a list.  Leaves have no images: the
+ *	  block numbers are their places in memory.  Leaves have no images: the
  *	  "block" of a leaf is its number.
  *
  * Copyright (c) 2026, hvindex contributors
@@ -25,15 +25,23 @@ typedef struct HvImages
 {
 	HvPageSource source;
 	const HvLayout *layout;
-	MemoryContext context;
-	Page	   *pages;			/* [0] unused, [HV_ROOT_BLOCK] the root */
-	int			count;
+	char	   *pages;			/* one behind the other, no page at 0 */
+	int			count;			/* who only descends need not know it */
 	int			capacity;
 	BlockNumber centroid_page;	/* that may have a free slot */
-	Size		bytes;			/* of memory taken so far */
 } HvImages;
 
-extern void HvImagesInit(HvImages *images, const HvLayout *layout, MemoryContext context);
+static inline Page
+HvImagesPage(const HvImages *images, BlockNumber block)
+{
+	return (Page) (images->pages + (Size) block * BLCKSZ);
+}
+
+/* Images in memory that the caller has, capacity pages of it. */
+extern void HvImagesInit(HvImages *images, const HvLayout *layout, char *pages, int capacity);
+
+/* Forgets all pages. */
+extern void HvImagesClear(HvImages *images);
 
 /* A new inner page; returns its block. */
 extern BlockNumber HvImagesAddInner(HvImages *images, int level);

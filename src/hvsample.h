@@ -13,7 +13,7 @@
 #ifndef HVSAMPLE_H
 #define HVSAMPLE_H
 
-#include "hvbuildstate.h"
+#include "hvbuildparallel.h"
 
 /* what a look at some blocks tells */
 typedef struct HvSurvey
@@ -30,10 +30,45 @@ typedef struct HvSurvey
  */
 extern void HvSampleSurvey(HvBuild *build, HvSurvey *survey);
 
+/* members of a node that is to be divided */
+typedef struct HvSpan
+{
+	int			start;			/* of members */
+	int			count;
+	int			leaves;			/* wanted below it */
+} HvSpan;
+
 /*
- * Fills vectors (capacity set by the caller) with a uniform sample of the
- * rows of the table, projected into the tree space of the build.
+ * A sample of the rows in the tree space, and what clustering keeps for each of
+ * them.  All of it lies in HV_REGION_SAMPLE; each participant has an HvSample of
+ * its own that points there.
  */
-extern void HvSampleVectors(HvBuild *build, HvVectors *vectors);
+typedef struct HvSample
+{
+	HvVectors	vectors;		/* in the order of the table */
+	uint64	   *rows;			/* their row pointers, until they are in order */
+	int		   *members;		/* vectors to be clustered: those of a cluster adjoin */
+	int		   *leaves;			/* of the member at this place */
+	int		   *starts;			/* leaf i is members[starts[i] .. starts[i + 1] - 1] */
+	uint8	   *cuts;			/* 1 where a cluster of members begins */
+	HvSpan	   *spans;			/* nodes of the level in work */
+	int			span_capacity;
+	float	   *centroids;		/* of the node that all work on: inner_capacity vectors */
+} HvSample;
+
+/* bytes of the region for each row */
+extern Size HvSampleRowSize(const HvLayout *layout);
+
+/*
+ * Makes the region, with room for capacity rows, and fills it with a uniform
+ * sample of the rows of the table.  Leader only.
+ */
+extern void HvSampleTake(HvBuild *build, int capacity, HvSample *sample);
+
+/* The sample in the region, for a participant. */
+extern void HvSampleMap(const HvBuild *build, HvSample *sample);
+
+/* HV_JOB_SAMPLE */
+extern void HvSampleWork(HvBuild *build, const HvJob *job);
 
 #endif							/* HVSAMPLE_H */

@@ -45,7 +45,9 @@
 
 typedef struct Trial
 {
-	HvVectors	vectors;		/* evenly spread over the sample */
+	const HvSample *sample;
+	int		   *members;		/* of it, evenly spread */
+	int			count;
 	HvClusterTree *tree;
 	HvPlacement *placements;	/* of each vector */
 	HvKeyed    *order;			/* scratch, count or nleaves of them */
@@ -58,25 +60,28 @@ typedef struct Trial
 
 /* Distances from query to all rows, as keys in trial->order. */
 static void
-rank_rows(Trial *trial, int query, const float *q, float norm2)
+rank_rows(Trial *trial, int query, const float *q)
 {
-	const HvVectors *vectors = &trial->vectors;
+	const HvVectors *vectors = &trial->sample->vectors;
+	float		norm2 = vectors->factors[trial->members[query]].norm2;
 
-	for (int i = 0; i < vectors->count; i++)
+	for (int i = 0; i < trial->count; i++)
 	{
+		int			row = trial->members[i];
+
 		trial->order[i].id = i;
 		trial->order[i].key = i == query ? INFINITY :
-			HvByteDistance(vectors->values + (Size) i * vectors->dims, &vectors->factors[i],
+			HvByteDistance(vectors->values + (Size) row * vectors->dims, &vectors->factors[row],
 						   q, norm2, vectors->dims);
 	}
-	HvSelectSmallest(trial->order, vectors->count, TRIAL_NEIGHBOURS);
+	HvSelectSmallest(trial->order, trial->count, TRIAL_NEIGHBOURS);
 }
 
 /* The place of each leaf in the order of distance from the query. */
 static void
 rank_leaves(Trial *trial, const float *q)
 {
-	int			dims = trial->vectors.dims;
+	int			dims = trial->sample->vectors.dims;
 	int			n = trial->tree->nleaves;
 	float	   *products = palloc(n * sizeof(float));
 	HvKeyed    *order = palloc(n * sizeof(HvKeyed));
@@ -100,12 +105,12 @@ rank_leaves(Trial *trial, const float *q)
 static void
 try_query(Trial *trial, int query)
 {
-	const HvVectors *vectors = &trial->vectors;
+	const HvVectors *vectors = &trial->sample->vectors;
 	float	   *q = palloc(vectors->dims * sizeof(float));
 
-	HvVectorsGet(vectors, query, q);
+	HvVectorsGet(vectors, trial->members[query], q);
 	rank_leaves(trial, q);
-	rank_rows(trial, query, q, vectors->factors[query].norm2);
+	rank_rows(trial, query, q);
 	for (int i = 0; i < TRIAL_NEIGHBOURS; i++)
 	{
 		const HvPlacement *placement = &trial->placements[trial->order[i].id];
@@ -158,86 +163,75 @@ place_all(Trial *trial, const HvLayout *layout)
 	int64		copies = 0;
 
 	HvPlacerInit(placer, &trial->tree->images.source, layout, true, CurrentMemoryContext);
-	trial->placements = palloc(trial->vectors.count * sizeof(HvPlacement));
-	for (int i = 0; i < trial->vectors.count; i++)
+	trial->placements = palloc(trial->count * sizeof(HvPlacement));
+	for (int i = 0; i < trial->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		HvVectorsGet(&trial->vectors, i, vector);
+		HvVectorsGet(&trial->sample->vectors, trial->members[i], vector);
 		HvPlace(placer, vector, 0, 0, &trial->placements[i]);
 		copies += trial->placements[i].count;
 	}
-	trial->copies = (double) copies / trial->vectors.count;
+	trial->copies = (double) copies / trial->count;
 }
 
-/* Vectors to try with: a second copy of them must not take much memory. */
-static int
-trial_size(const HvBuild *build, const HvVectors *vectors)
-{
-	Size		fits = build->budget / 8 / vectors->dims;
-
-	return (int) Min((Size) Min(vectors->count, TRIAL_VECTORS), fits);
-}
-
-/* Copies n vectors, evenly spread: a sample may be in the order of the table. */
+/* Takes n of the sample, evenly spread: it is in the order of the table. */
 static void
-take_vectors(Trial *trial, const HvVectors *from, int n)
+take_members(Trial *trial, HvSample *sample, int n)
 {
-	HvVectors  *to = &trial->vectors;
-	int			dims = from->dims;
-
-	to->dims = dims;
-	to->count = to->capacity = n;
-	to->values = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * dims);
-	to->factors = palloc(n * sizeof(HvByteFactors));
+	trial->sample = sample;
+	trial->count = n;
+	trial->members = palloc(n * sizeof(int));
 	for (int i = 0; i < n; i++)
-	{
-		int64		j = (int64) i * from->count / n;
+		trial->members[i] = (int) ((int64) i * sample->vectors.count / n);
+	memcpy(sample->members, trial->members, n * sizeof(int));
+}
 
-		memcpy(to->values + (Size) i * dims, from->values + j * dims, dims);
-		to->factors[i] = from->factors[j];
+/* The work of queries with spill, as a part of that without. */
+static double
+try_queries(Trial *trial, const HvLayout *layout)
+{
+	int			queries = Min(TRIAL_QUERIES, trial->count);
+
+	copy_centroids(trial, layout);
+	trial->order = palloc(trial->count * sizeof(HvKeyed));
+	trial->rank_of_leaf = palloc(trial->tree->nleaves * sizeof(int));
+	for (int i = 0; i < 2; i++)
+		trial->ranks[i] = palloc(queries * TRIAL_NEIGHBOURS * sizeof(int));
+	for (int i = 0; i < queries; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		try_query(trial, (int) ((int64) i * trial->count / queries));
 	}
+	return trial->copies * percentile_95(trial->ranks[1], trial->nranks) /
+		percentile_95(trial->ranks[0], trial->nranks);
 }
 
 bool
-HvSpillPays(const HvBuild *build, const HvVectors *vectors)
+HvSpillPays(HvBuild *build, HvSample *sample)
 {
 	const HvLayout *layout = &build->layout;
 	MemoryContext scratch;
 	MemoryContext old;
 	Trial		trial = {0};
-	HvClusterParams params = {0};
-	int			rows_a_leaf = (int) Max(2, TRIAL_FILL * layout->leaf_capacity);
-	int			queries;
+	int			rows = Min(sample->vectors.count, TRIAL_VECTORS);
+	int			leaves = rows / (int) Max(2, TRIAL_FILL * layout->leaf_capacity);
 	double		gain;
 
-	params.leaves = trial_size(build, vectors) / rows_a_leaf;
-	if (params.leaves < 8)
+	if (leaves < 8)
 		return false;			/* every query reads most of so small a tree */
-	params.iterations = HV_DEFAULT_KMEANS_ITERATIONS;
-	params.seed = build->meta.seed;
-
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "hvtree spill trial",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(scratch);
-	take_vectors(&trial, vectors, trial_size(build, vectors));
-	trial.tree = HvClusterBuild(&trial.vectors, layout, &params, scratch);
+	take_members(&trial, sample, rows);
+	trial.tree = HvClusterBuild(build, sample, rows, leaves);
 	place_all(&trial, layout);
-	copy_centroids(&trial, layout);
-	queries = Min(TRIAL_QUERIES, trial.vectors.count);
-	trial.order = palloc(trial.vectors.count * sizeof(HvKeyed));
-	trial.rank_of_leaf = palloc(trial.tree->nleaves * sizeof(int));
-	for (int i = 0; i < 2; i++)
-		trial.ranks[i] = palloc(queries * TRIAL_NEIGHBOURS * sizeof(int));
-	for (int i = 0; i < queries; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		try_query(&trial, (int) ((int64) i * trial.vectors.count / queries));
-	}
-	gain = trial.copies * percentile_95(trial.ranks[1], trial.nranks) /
-		percentile_95(trial.ranks[0], trial.nranks);
+	gain = try_queries(&trial, layout);
 	elog(DEBUG1, "hvtree spill trial: %d leaves, %.2f copies a row, work with spill %.2f of that without",
 		 trial.tree->nleaves, trial.copies, gain);
+	HvClusterFree(build, trial.tree);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
+	for (int i = 0; i < sample->vectors.count; i++)
+		sample->members[i] = i;
 	return gain < LEAST_GAIN;
 }

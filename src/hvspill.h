@@ -13,12 +13,13 @@
 #ifndef HVSPILL_H
 #define HVSPILL_H
 
-#include "hvbuildstate.h"
+#include "hvsample.h"
 
 /*
  * Does spilling lower the number of codes that a query must score by enough to
- * be worth the space?  vectors is the sample of the build.  Deterministic.
+ * be worth the space?  Deterministic.  Leader only; uses sample->members and
+ * leaves all of them there.
  */
-extern bool HvSpillPays(const HvBuild *build, const HvVectors *vectors);
+extern bool HvSpillPays(HvBuild *build, HvSample *sample);
 
 #endif							/* HVSPILL_H */
