@@ -11,6 +11,16 @@ sql() { PGOPTIONS='-c client_min_messages=warning' "$cluster_bin/psql" -qXAt -v 
 
 wanted() { case " $steps " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
+# describe_machine: what the figures depend on, in one line
+describe_machine()
+{
+	printf 'PostgreSQL %s, pgvector %s, %s processors (%s), %d GB, shared_buffers %s, %s\n' \
+		"$(sql -c 'SHOW server_version')" \
+		"$(sql -c "SELECT extversion FROM pg_extension WHERE extname = 'vector'")" \
+		"$processors" "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
+		$(((memory_mb + 512) / 1024)) "$buffers" "$(date +%F)"
+}
+
 # forget_lines LABEL: what a broken run has left of it
 forget_lines()
 {
@@ -147,8 +157,7 @@ start_entry()
 	trap 'cluster_stop; return_huge_pages' EXIT
 	sql -c 'CREATE EXTENSION vector' -c 'CREATE EXTENSION hvindex' \
 		-c 'CREATE EXTENSION hvindex_pgvector'
-	sql -c 'SELECT version()' -c "SELECT 'pgvector ' || extversion FROM pg_extension
-		WHERE extname = 'vector'"
+	describe_machine | tee "$out/machine.txt"
 	"$here/hvload" --base "$base" --table t --type vector --storage "$storage"
 	rows=$(sql -c 'SELECT count(*) FROM t')
 	dim=$(sql -c 'SELECT vector_dims(embedding) FROM t LIMIT 1')
