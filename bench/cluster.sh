@@ -44,7 +44,9 @@ cluster_launch()
 cluster_restart()
 {
 	local setting
-	cluster_run "$cluster_bin/pg_ctl" -D "$cluster_dir/data" -m fast -w -t 600 stop >/dev/null
+	# a start that failed leaves nothing to stop
+	[ ! -f "$cluster_dir/data/postmaster.pid" ] ||
+		cluster_run "$cluster_bin/pg_ctl" -D "$cluster_dir/data" -m fast -w -t 600 stop >/dev/null
 	for setting in "$@"; do echo "$setting"; done |
 		cluster_run tee -a "$cluster_dir/data/postgresql.conf" >/dev/null
 	cluster_launch

@@ -35,9 +35,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cluster.sh"
 . "$here/compare_steps.sh"
 
-sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine bge-micro-384/cosine sift-5k-128/l2
-	model:10000:1024:42/cosine model:100000:1024:42/cosine
-	model:1000000:1024:42/cosine model:1000000:1024:42/cosine@plain=hvtree}
+sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine
+	model:1000000:1024:42/cosine model:1000000:1024:42/cosine@plain=hvtree
+	model:100000:1024:42/cosine model:10000:1024:42/cosine bge-micro-384/cosine sift-5k-128/l2}
 all_methods=${METHODS:-hvtree hnsw ivfflat}
 steps=${STEPS:-build sweep hundred stages insert cold}
 rounds=${ROUNDS:-3}

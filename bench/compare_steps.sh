@@ -11,6 +11,16 @@ sql() { PGOPTIONS='-c client_min_messages=warning' "$cluster_bin/psql" -qXAt -v 
 
 wanted() { case " $steps " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
+# describe_machine: what the figures depend on, in one line
+describe_machine()
+{
+	printf 'PostgreSQL %s, pgvector %s, %s processors (%s), %d GB, shared_buffers %s, %s\n' \
+		"$(sql -c 'SHOW server_version')" \
+		"$(sql -c "SELECT extversion FROM pg_extension WHERE extname = 'vector'")" \
+		"$processors" "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
+		$(((memory_mb + 512) / 1024)) "$buffers" "$(date +%F)"
+}
+
 # forget_lines LABEL: what a broken run has left of it
 forget_lines()
 {
@@ -144,10 +154,10 @@ start_entry()
 	say "$label: $name, $metric, vectors $storage"
 	cluster_start "shared_buffers = $buffers" 'synchronous_commit = off' 'max_wal_size = 64GB' \
 		'huge_pages = off' 'log_min_messages = notice'
+	trap 'cluster_stop; return_huge_pages' EXIT
 	sql -c 'CREATE EXTENSION vector' -c 'CREATE EXTENSION hvindex' \
 		-c 'CREATE EXTENSION hvindex_pgvector'
-	sql -c 'SELECT version()' -c "SELECT 'pgvector ' || extversion FROM pg_extension
-		WHERE extname = 'vector'"
+	describe_machine | tee "$out/machine.txt"
 	"$here/hvload" --base "$base" --table t --type vector --storage "$storage"
 	rows=$(sql -c 'SELECT count(*) FROM t')
 	dim=$(sql -c 'SELECT vector_dims(embedding) FROM t LIMIT 1')
@@ -269,26 +279,36 @@ value_at()
 # step_stages: where the time of a query of hvtree goes, with and without huge pages
 step_stages()
 {
-	local huge mb kept
-	for huge in off ${HUGE:+on}; do
-		if [ "$huge" = on ]; then
-			mb=$(sql -c "SELECT pg_size_bytes(current_setting('shared_memory_size')) / 1048576")
-			kept=$(cat /proc/sys/vm/nr_hugepages)
-			echo $((kept + mb / 2 + 8)) 2>/dev/null >/proc/sys/vm/nr_hugepages || true
-			if ! cluster_restart 'huge_pages = on' 2>/dev/null; then
-				say "$label: no huge pages to be had for $mb MB"
-				cluster_restart 'huge_pages = off'
-				echo "$kept" 2>/dev/null >/proc/sys/vm/nr_hugepages || true
-				continue
-			fi
-		fi
-		say "$label: stages of a query, huge pages $huge"
-		stages "$huge"
-		if [ "$huge" = on ]; then
-			cluster_restart 'huge_pages = off'
-			echo "$kept" >/proc/sys/vm/nr_hugepages
-		fi
-	done
+	say "$label: stages of a query"
+	stages off
+	[ -n "${HUGE:-}" ] || return 0
+	if take_huge_pages && cluster_restart 'huge_pages = on' 2>/dev/null; then
+		say "$label: stages of a query, huge pages"
+		stages on
+	else
+		say "$label: no huge pages to be had"
+	fi
+	cluster_restart 'huge_pages = off'
+	return_huge_pages
+}
+
+# take_huge_pages: reserves what shared memory needs; false where the machine does not
+# let us, or has them not in one piece
+take_huge_pages()
+{
+	local file=/proc/sys/vm/nr_hugepages pages
+	pages=$(sql -c 'SHOW shared_memory_size_in_huge_pages')
+	[ -w "$file" ] && [ "$pages" -gt 0 ] || return 1
+	huge_kept=$(cat "$file")
+	echo 1 2>/dev/null >/proc/sys/vm/compact_memory || true
+	echo $((huge_kept + pages)) >"$file"
+	[ "$(cat "$file")" -ge $((huge_kept + pages)) ]
+}
+
+return_huge_pages()
+{
+	[ -z "${huge_kept:-}" ] || echo "$huge_kept" >/proc/sys/vm/nr_hugepages
+	huge_kept=
 }
 
 # stages HUGE: a line for each method of hvtree

@@ -36,11 +36,16 @@ data=${HV_DATA:-$top/shared/data}
 shift
 
 mkdir -p "$root$inside/main" "$root$inside/data" "$top/bench/results"
-# what was built there stays, so that only what changed is built anew
-(cd "$top" && tar -cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.bc' \
-	--exclude=bench/results --exclude=bench/obj \
-	$(sed -n 's|^/\(hv[a-z]*\)$|--exclude=bench/\1|p' bench/.gitignore) .) |
-	tar -C "$root$inside/main" -xf -
+# only what differs, with the time of now: whatever the files' own times are, what was
+# built there of other contents is built anew, and nothing else
+(cd "$top" && find . \( -name .git -o -path ./bench/results -o -path ./bench/obj \) -prune -o \
+	-type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' \
+	$(sed -n 's|^/\(hv[a-z]*\)$|! -path ./bench/\1|p' bench/.gitignore) -print) |
+	while read -r file; do
+		cmp -s "$top/$file" "$root$inside/main/$file" && continue
+		mkdir -p "$(dirname "$root$inside/main/$file")"
+		cp --preserve=mode "$top/$file" "$root$inside/main/$file"
+	done
 mkdir -p "$root$inside/main/bench/results"
 
 export HV_DATA=$inside/data
