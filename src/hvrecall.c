@@ -393,6 +393,9 @@ ask(Examination *exam, IndexScanDesc scan, Question *question)
 		MemoryContextReset(exam->row_context);
 		INSTR_TIME_SET_CURRENT(start);
 	}
+
+	/* its account is made when a scan ends */
+	index_rescan(scan, NULL, 0, &key, 1);
 	exam->leaves += HvLastScan()->pages[0];
 	exam->fetches += HvLastScan()->heap_fetches;
 	question->recall = (double) Min(right, question->count) / question->count;

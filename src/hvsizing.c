@@ -135,7 +135,9 @@ HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *opti
 	/* a list that gets down to the leaves says how many of them */
 	if (meta->height > 0 && options->per_level.count >= meta->height)
 		probes = options->per_level.nodes[meta->height - 1];
-	HvSizingFromCurve(sizing, probes > 0 ? &none : &meta->curve, options->target_recall);
+	/* the curve is about scans that do as it says in all respects */
+	HvSizingFromCurve(sizing, probes > 0 || options->rerank > 0 ? &none : &meta->curve,
+					  options->target_recall);
 	if (probes > 0)
 		sizing->probes = probes;
 	sizing->per_level = options->per_level;

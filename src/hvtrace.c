@@ -47,6 +47,9 @@
 #define FETCH_BATCH		64
 #define MOST_FETCHES	1024
 
+/* with nothing but copies of the query so far down, it is none */
+#define MOST_COPIES		256
+
 /* a squared distance below this share of the query's norm2 is a copy of it */
 #define COPY_SHARE		1e-6
 
@@ -335,6 +338,8 @@ measure_rows(HvTracer *tracer, HvTraceRow *rows)
 		{
 			HvHeapRelease(tracer->heap);
 			qsort(rows, n, sizeof(HvTraceRow), compare_rows);
+			if (i >= MOST_COPIES && n == 0)
+				break;
 			if (n >= HV_TRACE_NEIGHBORS &&
 				order[i].key >= rows[HV_TRACE_NEIGHBORS - 1].square)
 				break;

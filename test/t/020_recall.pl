@@ -13,8 +13,9 @@ use Test::More;
 
 my @targets = (0.90, 0.95, 0.99);
 
-# 200 queries and the 192 of a calibration leave this much to chance
-my $tolerance = 0.03;
+# 200 queries and the 192 of a calibration leave this much to chance: queries of a
+# small set that needs two leaves vary by .2, so the means of both by .014 each
+my $tolerance = 0.05;
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
