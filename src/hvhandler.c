@@ -52,7 +52,7 @@ _PG_init(void)
 /*
  * What is not named here is false, NULL or InvalidOid: no uniqueness, no
  * search conditions, no NULLs, one column, no index-only, bitmap or backward
- * scans.
+ * scans.  Parallel scans there are, but not by the planner's own paths (hvpartial.c).
  */
 Datum
 hvtree_handler(PG_FUNCTION_ARGS)
@@ -63,7 +63,6 @@ hvtree_handler(PG_FUNCTION_ARGS)
 	am->amsupport = HV_NSUPPORT;
 	am->amcanorderbyop = true;
 	am->amoptionalkey = true;	/* scans with ORDER BY alone */
-	am->amcanparallel = true;
 
 	/* a bulk delete reads the whole index: worth a worker of its own */
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;

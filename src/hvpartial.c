@@ -4,17 +4,25 @@
  *	  Parallel scans as the planner sees them.
  *
  * NOTES
- *	  The planner makes a parallel path of each index whose access method can,
- *	  but asks what the index costs without saying that it is for such a
- *	  path, and divides nothing of the answer by the number of participants.  It
- *	  derives that number from the size of the table, which says little where the
- *	  vectors are in TOAST.  Nearly all of what an ordered scan of few rows costs
- *	  comes before its first row, so no such path would ever be chosen.
+ *	  The planner would make a parallel path of each index whose access method
+ *	  says that it can, but not as it should be for an ordered scan:
  *
- *	  So a hook, called when all paths of a table have been made, adds one of
- *	  its own for each ordered scan of an hvtree index whose work is worth more
- *	  than what it takes to start workers.  What they need of their own, a query
- *	  prepared and a way down the tree, is little beside that.
+ *	  - It does not look whether the distance may be computed in a worker.  In a
+ *		LATERAL subquery, say, the query vector is a parameter that
+ *		workers do not get.
+ *
+ *	  - It asks what the index costs without saying that it is for such a path,
+ *		and divides nothing of the answer, while nearly all of what an ordered
+ *		scan of few rows costs comes before its first row.
+ *
+ *	  - It derives the number of workers from the size of the table, which says
+ *		little where the vectors are in TOAST.
+ *
+ *	  So the access method does not say so.  Instead a hook, called when all
+ *	  paths of a table have been made, adds one of its own for each ordered scan
+ *	  of an hvtree index whose work is worth more than what it takes to start
+ *	  workers.  What they need of their own, a query prepared and a way down the
+ *	  tree, is little beside that.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -25,6 +33,7 @@
  */
 #include "postgres.h"
 
+#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -106,13 +115,13 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *serial)
 
 /* Is this a scan of an hvtree index that could be divided? */
 static bool
-can_be_parallel(const Path *path)
+can_be_parallel(PlannerInfo *root, const Path *path)
 {
 	const IndexPath *scan = (const IndexPath *) path;
 
 	return IsA(path, IndexPath) && scan->indexinfo->amcostestimate == hvcostestimate &&
 		list_length(scan->indexorderbys) == 1 && path->param_info == NULL &&
-		path->parallel_safe;
+		path->parallel_safe && is_parallel_safe(root, (Node *) scan->indexorderbys);
 }
 
 static void
@@ -128,7 +137,7 @@ pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 		return;
 	foreach(lc, rel->pathlist)
 	{
-		if (can_be_parallel(lfirst(lc)))
+		if (can_be_parallel(root, lfirst(lc)))
 			add_parallel_path(root, rel, lfirst(lc));
 	}
 }

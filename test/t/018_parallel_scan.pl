@@ -122,6 +122,13 @@ is($node->safe_psql('postgres', $again
 		. " (SELECT id FROM items ORDER BY v <-> $point OFFSET 3990) s"),
 	4 * 10, 'and the last ones too');
 
+# the query vector of each is a parameter that workers would not get
+my $lateral = "SELECT o.id, s.id FROM (SELECT * FROM items WHERE id <= 3) o,"
+  . " LATERAL (SELECT id FROM items ORDER BY v <-> o.v LIMIT 4) s";
+unlike(plan_of(workers(2), $lateral), qr/Gather Merge/, 'LATERAL: not parallel');
+is($node->safe_psql('postgres', workers(2) . "SELECT count(*), count(DISTINCT a) FROM ($lateral) s (a, b)"),
+	'12|3', 'LATERAL: each has its neighbours');
+
 my ($out, $err);
 $node->psql('postgres', workers(2) . "SET hvtree.max_scan_tuples = 300;"
 	  . "SELECT count(*) > 0 FROM (SELECT id FROM items WHERE id < 0 OR id % 400 = 1 ORDER BY v <-> $point LIMIT 100) s",
