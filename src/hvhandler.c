@@ -50,6 +50,9 @@ _PG_init(void)
  * What is not named here is false, NULL or InvalidOid: no uniqueness, no
  * search conditions, no NULLs, one column, no index-only, bitmap, backward or
  * parallel scans.
+ *
+ * Nor amgettreeheight (18): it is asked for every query of the table, and so would
+ * let a metapage that is damaged stop those that have no use for this index.
  */
 Datum
 hvtree_handler(PG_FUNCTION_ARGS)
@@ -77,7 +80,6 @@ hvtree_handler(PG_FUNCTION_ARGS)
 	am->amendscan = hvendscan;
 
 	am->amcostestimate = hvcostestimate;
-	HV_SINCE_18(am->amgettreeheight = hvtreeheight);
 	am->amoptions = hvoptions;
 	am->amproperty = hvproperty;
 	am->amvalidate = hvvalidate;
