@@ -264,12 +264,3 @@ hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	/* a partial index has not all rows of the table */
 	*selectivity = Min(index->tuples / Max(index->rel->tuples, 1), 1);
 }
-
-int
-hvtreeheight(Relation index)
-{
-	HvMetaData	meta;
-
-	HvMetaRecall(index, &meta);
-	return meta.height;
-}

@@ -27,7 +27,4 @@ extern void hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count
 						   Selectivity *selectivity, double *correlation,
 						   double *pages);
 
-/* amgettreeheight: the level of the root, remembered like the metapage */
-extern int	hvtreeheight(Relation index);
-
 #endif							/* HVCOST_H */

@@ -53,6 +53,9 @@ _PG_init(void)
  * What is not named here is false, NULL or InvalidOid: no uniqueness, no
  * search conditions, no NULLs, one column, no index-only, bitmap or backward
  * scans.  Parallel scans there are, but not by the planner's own paths (hvpartial.c).
+ *
+ * Nor amgettreeheight (18): it is asked for every query of the table, and so would
+ * let a metapage that is damaged stop those that have no use for this index.
  */
 Datum
 hvtree_handler(PG_FUNCTION_ARGS)
@@ -87,7 +90,6 @@ hvtree_handler(PG_FUNCTION_ARGS)
 	am->amparallelrescan = hvparallelrescan;
 
 	am->amcostestimate = hvcostestimate;
-	HV_SINCE_18(am->amgettreeheight = hvtreeheight);
 	am->amoptions = hvoptions;
 	am->amproperty = hvproperty;
 	am->amvalidate = hvvalidate;

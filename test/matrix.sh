@@ -146,6 +146,8 @@ obstacle()
 		echo 'no right to make namespaces'
 	elif ! command -v debootstrap >/dev/null && ! "$top/test/setup.sh" debootstrap >/dev/null; then
 		echo 'debootstrap is missing'
+	elif ! mkdir -p "$roots" || [ ! -w "$roots" ]; then
+		echo "no folder for roots: $roots"
 	fi
 }
 
@@ -156,8 +158,6 @@ if [ -z "$roots" ]; then
 	roots=/var/cache/hvindex-roots
 	mkdir -p "$roots" 2>/dev/null && [ -w "$roots" ] || roots=$top/test/roots
 fi
-mkdir -p "$roots" || exit 1
-roots=$(cd "$roots" && pwd)
 work=$(mktemp -d)
 chmod 755 "$work"
 finish()
@@ -173,6 +173,7 @@ trap finish EXIT
 export tree=$top data='' scratch=''
 [ -z "${HV_DATA:-}" ] || [ ! -d "$HV_DATA" ] || data=$(cd "$HV_DATA" && pwd)
 cannot=$(obstacle)
+[ -n "$cannot" ] || roots=$(cd "$roots" && pwd)
 for major in ${*:-17 18}; do
 	run_major "$major"
 done
