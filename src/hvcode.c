@@ -243,8 +243,7 @@ HvByteEncode(const float *c, int n, int8_t *v, HvByteFactors *factors)
 void
 HvByteDecode(const int8_t *v, const HvByteFactors *factors, int n, float *out)
 {
-	for (int i = 0; i < n; i++)
-		out[i] = factors->step * (float) v[i];
+	HvKernel->decode_i8(v, factors->step, n, out);
 }
 
 /* adds x (n floats) to sum in units of step, at most 127 of them */

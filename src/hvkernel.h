@@ -79,6 +79,13 @@ typedef struct HvKernels
 	/* sum of a[i] * b[i] with a in -127 .. 127 */
 	float		(*inner_product_i8) (const int8_t *a, const float *b, int n);
 
+	/* out[i * nrows + r] = <x row i, row r>: nx rows of x, nrows of rows, n floats each */
+	void		(*inner_product_tile) (const float *x, int nx, const float *rows,
+									   int nrows, int n, float *out);
+
+	/* out[i] = step * v[i] */
+	void		(*decode_i8) (const int8_t *v, float step, int n, float *out);
+
 	/*
 	 * Fast Walsh-Hadamard transform in place, not scaled; n is a power of two
 	 * (1 included).  Natural (Sylvester) order, so that H(H(x)) = n * x.

@@ -373,10 +373,7 @@ avx2_inner_product(const float *a, const float *b, int n)
 	return result;
 }
 
-/*
- * Three rows at a time: with four strands each they fill twelve of the sixteen
- * registers.
- */
+/* Three rows at a time: with four strands each they fill twelve registers. */
 AVX2 static void
 avx2_inner_product_rows(const float *x, const float *rows, int nrows, int n, float *out)
 {
@@ -457,6 +454,8 @@ avx2_inner_product_i8(const int8_t *a, const float *b, int n)
 		rest += (float) a[i] * b[i];
 	return add_strands(sum) + rest;
 }
+
+#include "hvkerneltile_avx2.h"
 
 /* (u, v) <- (u + v, u - v) */
 AVX2_INLINE void
@@ -591,6 +590,8 @@ const HvKernels HvKernelsAvx2 = {
 	.cosine_parts = avx2_cosine_parts,
 	.inner_product_rows = avx2_inner_product_rows,
 	.inner_product_i8 = avx2_inner_product_i8,
+	.inner_product_tile = avx2_inner_product_tile,
+	.decode_i8 = avx2_decode_i8,
 	.hadamard = avx2_hadamard,
 	.halfs_to_floats = HvKernelF16cConvert
 };

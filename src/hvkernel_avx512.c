@@ -401,6 +401,23 @@ avx512_inner_product_i8(const int8_t *a, const float *b, int n)
 	return add_strands(sum);
 }
 
+#define TILE_FUNCTION			AVX512 static
+#define TILE_INLINE				AVX512_INLINE
+#define TILE_NAME(kernel)		avx512_##kernel
+#define TILE_VECTOR				__m512
+#define TILE_WIDTH				16
+#define TILE_X					4
+#define TILE_R					4
+#define TILE_ZERO()				_mm512_setzero_ps()
+#define TILE_LOAD(p)			_mm512_loadu_ps(p)
+#define TILE_FMA(a, b, sum)		_mm512_fmadd_ps(a, b, sum)
+#define TILE_TOTAL(v)			_mm512_reduce_add_ps(v)
+#define TILE_LOAD_I8(p)			load_i8(p, 0xffff)
+#define TILE_SCALE(v, f)		_mm512_mul_ps(v, _mm512_set1_ps(f))
+#define TILE_STORE(p, v)		_mm512_storeu_ps(p, v)
+
+#include "hvkerneltile.h"
+
 /* (u, v) <- (u + v, u - v) */
 AVX512_INLINE void
 butterfly(__m512 *u, __m512 *v)
@@ -546,6 +563,8 @@ const HvKernels HvKernelsAvx512 = {
 	.cosine_parts = avx512_cosine_parts,
 	.inner_product_rows = avx512_inner_product_rows,
 	.inner_product_i8 = avx512_inner_product_i8,
+	.inner_product_tile = avx512_inner_product_tile,
+	.decode_i8 = avx512_decode_i8,
 	.hadamard = avx512_hadamard,
 	.halfs_to_floats = avx512_halfs_to_floats
 };

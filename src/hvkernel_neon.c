@@ -424,6 +424,32 @@ transform_two_strides(float *x, int n, int stride)
 	}
 }
 
+/* 4 signed bytes as floats */
+NEON_INLINE float32x4_t
+load_i8(const int8_t *p)
+{
+	const int32_t four[4] = {p[0], p[1], p[2], p[3]};
+
+	return vcvtq_f32_s32(vld1q_s32(four));
+}
+
+#define TILE_FUNCTION			static
+#define TILE_INLINE				NEON_INLINE
+#define TILE_NAME(kernel)		neon_##kernel
+#define TILE_VECTOR				float32x4_t
+#define TILE_WIDTH				4
+#define TILE_X					4
+#define TILE_R					4
+#define TILE_ZERO()				vdupq_n_f32(0.0f)
+#define TILE_LOAD(p)			vld1q_f32(p)
+#define TILE_FMA(a, b, sum)		vfmaq_f32(sum, a, b)
+#define TILE_TOTAL(v)			vaddvq_f32(v)
+#define TILE_LOAD_I8(p)			load_i8(p)
+#define TILE_SCALE(v, f)		vmulq_n_f32(v, f)
+#define TILE_STORE(p, v)		vst1q_f32(p, v)
+
+#include "hvkerneltile.h"
+
 static void
 neon_hadamard(float *x, int n)
 {
@@ -477,6 +503,8 @@ const HvKernels HvKernelsNeon = {
 	.cosine_parts = neon_cosine_parts,
 	.inner_product_rows = neon_inner_product_rows,
 	.inner_product_i8 = neon_inner_product_i8,
+	.inner_product_tile = neon_inner_product_tile,
+	.decode_i8 = neon_decode_i8,
 	.hadamard = neon_hadamard,
 	.halfs_to_floats = neon_halfs_to_floats
 };

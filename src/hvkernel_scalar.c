@@ -154,6 +154,20 @@ scalar_inner_product_i8(const int8_t *a, const float *b, int n)
 }
 
 static void
+scalar_inner_product_tile(const float *x, int nx, const float *rows, int nrows, int n, float *out)
+{
+	for (int i = 0; i < nx; i++)
+		scalar_inner_product_rows(x + (size_t) i * n, rows, nrows, n, out + (size_t) i * nrows);
+}
+
+static void
+scalar_decode_i8(const int8_t *v, float step, int n, float *out)
+{
+	for (int i = 0; i < n; i++)
+		out[i] = step * (float) v[i];
+}
+
+static void
 scalar_hadamard(float *x, int n)
 {
 	for (int stride = 1; stride < n; stride *= 2)
@@ -229,6 +243,8 @@ const HvKernels HvKernelsScalar = {
 	.cosine_parts = scalar_cosine_parts,
 	.inner_product_rows = scalar_inner_product_rows,
 	.inner_product_i8 = scalar_inner_product_i8,
+	.inner_product_tile = scalar_inner_product_tile,
+	.decode_i8 = scalar_decode_i8,
 	.hadamard = scalar_hadamard,
 	.halfs_to_floats = scalar_halfs_to_floats
 };

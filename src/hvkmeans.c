@@ -5,9 +5,9 @@
  *
  * NOTES
  *	  Lloyd's iterations: every member goes to its nearest centroid, every
- *	  centroid becomes the mean of its members.  A member is turned into
- *	  floats once an iteration and meets all k centroids in one kernel call, so
- *	  the centroids stay in the cache and the members stream past.
+ *	  centroid becomes the mean of its members.  A few members are
+ *	  turned into floats once an iteration and meet all k centroids in one kernel call,
+ *	  so the centroids stay in the cache and the members stream past.
  *
  *	  Seeds are chosen by k-means++ (each one drawn with a probability
  *	  proportional to its squared distance from those before it) among a
@@ -57,6 +57,12 @@
  */
 #define EQUAL_PART			1e-5f
 
+/*
+ * Members that meet all centroids at a time: each centroid is read once for three or
+ * four of them, and they stay in the first-level cache.
+ */
+#define BLOCK_MEMBERS	8
+
 /* one call of HvKmeans: its arguments and the pieces of its scratch memory */
 typedef struct Kmeans
 {
@@ -74,9 +80,9 @@ typedef struct Kmeans
 	double		work;			/* multiply-adds since the last check */
 
 	HvKeyed    *sortable;		/* nmembers */
-	float	   *x;				/* dims: the member in hand */
+	float	   *x;				/* BLOCK_MEMBERS * dims: members in hand */
 	float	   *centroid_norm2; /* k */
-	float	   *products;		/* k: <x, centroid> */
+	float	   *products;		/* BLOCK_MEMBERS * k: <x, centroid> */
 	float	   *spread;			/* k: sum of the distances of the members */
 	float	   *distance;		/* nmembers: squared, to the own centroid */
 	int		   *best;			/* nmembers: assignment of the best restart */
@@ -103,7 +109,8 @@ size_t
 HvKmeansScratchSize(int nmembers, int dims, int k)
 {
 	return sizeof(HvKeyed) * (size_t) nmembers
-		+ sizeof(float) * ((size_t) dims + 3 * (size_t) k + (size_t) nmembers)
+		+ sizeof(float) * (BLOCK_MEMBERS * ((size_t) dims + (size_t) k)
+						   + 2 * (size_t) k + (size_t) nmembers)
 		+ sizeof(int) * (size_t) nmembers
 		+ sizeof(HvKeyed);		/* to align the start */
 }
@@ -117,9 +124,9 @@ share_scratch(Kmeans *km, void *scratch)
 	start = (start + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t);
 	km->sortable = (HvKeyed *) start;
 	km->x = (float *) (km->sortable + km->nmembers);
-	km->centroid_norm2 = km->x + km->dims;
+	km->centroid_norm2 = km->x + (size_t) BLOCK_MEMBERS * km->dims;
 	km->products = km->centroid_norm2 + km->params->k;
-	km->spread = km->products + km->params->k;
+	km->spread = km->products + (size_t) BLOCK_MEMBERS * km->params->k;
 	km->distance = km->spread + km->params->k;
 	km->best = (int *) (km->distance + km->nmembers);
 }
@@ -235,6 +242,34 @@ seed_centroids(Kmeans *km)
 	}
 }
 
+/* Sends a member to its nearest centroid, by its products with all; was it elsewhere? */
+static bool
+assign_member(Kmeans *km, int m, const float *products)
+{
+	float		norm2 = km->vectors->factors[km->members[m]].norm2;
+	float		least = FLT_MAX;
+	int			nearest = 0;
+	bool		moved;
+
+	for (int c = 0; c < km->k; c++)
+	{
+		float		d = km->centroid_norm2[c] - 2.0f * products[c];
+
+		if (d < least)
+		{
+			least = d;
+			nearest = c;
+		}
+	}
+	least = distance_of(norm2, km->centroid_norm2[nearest], products[nearest]);
+	moved = km->assignment[m] != nearest;
+	km->assignment[m] = nearest;
+	km->distance[m] = least;
+	km->counts[nearest]++;
+	km->spread[nearest] += least;
+	return moved;
+}
+
 /*
  * Sends every member to its nearest centroid; fills assignment, distance,
  * counts and spread.  Returns how many went elsewhere than before.
@@ -253,30 +288,16 @@ assign_members(Kmeans *km)
 		km->spread[c] = 0.0f;
 	}
 
-	for (int m = 0; m < km->nmembers; m++)
+	for (int start = 0; start < km->nmembers; start += BLOCK_MEMBERS)
 	{
-		float		norm2 = load_member(km, m);
-		float		least = FLT_MAX;
-		int			nearest = 0;
+		int			n = km->nmembers - start < BLOCK_MEMBERS ? km->nmembers - start : BLOCK_MEMBERS;
 
-		HvKernel->inner_product_rows(km->x, km->centroids, km->k, km->dims, km->products);
-		for (int c = 0; c < km->k; c++)
-		{
-			float		d = km->centroid_norm2[c] - 2.0f * km->products[c];
-
-			if (d < least)
-			{
-				least = d;
-				nearest = c;
-			}
-		}
-		least = distance_of(norm2, km->centroid_norm2[nearest], km->products[nearest]);
-		changes += km->assignment[m] != nearest;
-		km->assignment[m] = nearest;
-		km->distance[m] = least;
-		km->counts[nearest]++;
-		km->spread[nearest] += least;
-		count_work(km, (double) km->k * km->dims);
+		for (int i = 0; i < n; i++)
+			HvVectorsGet(km->vectors, km->members[start + i], km->x + (size_t) i * km->dims);
+		HvKernel->inner_product_tile(km->x, n, km->centroids, km->k, km->dims, km->products);
+		for (int i = 0; i < n; i++)
+			changes += assign_member(km, start + i, km->products + (size_t) i * km->k);
+		count_work(km, (double) n * km->k * km->dims);
 	}
 	return changes;
 }

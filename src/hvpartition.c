@@ -48,6 +48,9 @@
 /* members that a participant assigns at a time */
 #define NEAREST_CHUNK		1024
 
+/* of them that meet all centroids in one kernel call, see hvkmeans.c */
+#define BLOCK_MEMBERS		8
+
 /* what a participant knows of the job in hand */
 typedef struct Division
 {
@@ -92,29 +95,35 @@ assign_all(const HvVectors *vectors, const int *members, int n, const float *cen
 		   int k, int *assignment)
 {
 	int			dims = vectors->dims;
-	float	   *vector = palloc(dims * sizeof(float));
-	float	   *products = palloc(k * sizeof(float));
+	float	   *block = palloc(BLOCK_MEMBERS * dims * sizeof(float));
+	float	   *products = palloc(BLOCK_MEMBERS * k * sizeof(float));
 	float	   *norms = palloc(k * sizeof(float));
 
 	for (int c = 0; c < k; c++)
 		norms[c] = HvKernel->inner_product(centroids + (Size) c * dims,
 										   centroids + (Size) c * dims, dims);
-	for (int i = 0; i < n; i++)
+	for (int start = 0; start < n; start += BLOCK_MEMBERS)
 	{
-		int			best = 0;
+		int			here = Min(BLOCK_MEMBERS, n - start);
 
-		if (i % 64 == 0)
-			CHECK_FOR_INTERRUPTS();
-		HvVectorsGet(vectors, members[i], vector);
-		HvKernel->inner_product_rows(vector, centroids, k, dims, products);
-		for (int c = 1; c < k; c++)
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < here; i++)
+			HvVectorsGet(vectors, members[start + i], block + (Size) i * dims);
+		HvKernel->inner_product_tile(block, here, centroids, k, dims, products);
+		for (int i = 0; i < here; i++)
 		{
-			if (norms[c] - 2 * products[c] < norms[best] - 2 * products[best])
-				best = c;
+			const float *product = products + (Size) i * k;
+			int			best = 0;
+
+			for (int c = 1; c < k; c++)
+			{
+				if (norms[c] - 2 * product[c] < norms[best] - 2 * product[best])
+					best = c;
+			}
+			assignment[start + i] = best;
 		}
-		assignment[i] = best;
 	}
-	pfree(vector);
+	pfree(block);
 	pfree(products);
 	pfree(norms);
 }

@@ -81,6 +81,8 @@ else
 	has $f avx2_inner_product_rows 'vfmadd[123]+ps .*%ymm'
 	has $f avx2_cosine_parts 'vfmadd[123]+ps .*%ymm'
 	has $f avx2_inner_product_i8 'vpmovsxbd .*%ymm'
+	has $f avx2_inner_product_tile 'vfmadd[123]+ps .*%ymm'
+	has $f avx2_decode_i8 'vpmovsxbd .*%ymm'
 	has $f avx2_hadamard 'vaddps .*%ymm'
 
 	f=hvkernel_f16c
@@ -96,6 +98,8 @@ else
 	has $f avx512_inner_product_rows 'vfmadd[123]+ps .*%zmm'
 	has $f avx512_cosine_parts 'vfmadd[123]+ps .*%zmm'
 	has $f avx512_inner_product_i8 'vpmovsxbd .*%zmm'
+	has $f avx512_inner_product_tile 'vfmadd[123]+ps .*%zmm'
+	has $f avx512_decode_i8 'vpmovsxbd .*%zmm'
 	has $f avx512_hadamard 'vaddps .*%zmm'
 	has $f avx512_halfs_to_floats 'vcvtph2ps .*%zmm'
 
@@ -119,6 +123,7 @@ else
 	has $f neon_inner_product_rows 'fmla[[:space:]]+v[0-9]+\.4s'
 	has $f neon_cosine_parts 'fmla[[:space:]]+v[0-9]+\.4s'
 	has $f neon_inner_product_i8 'scvtf[[:space:]]+v[0-9]+\.4s'
+	has $f neon_inner_product_tile 'fmla[[:space:]]+v[0-9]+\.4s'
 	has $f neon_hadamard 'fadd[[:space:]]+v[0-9]+\.4s'
 	has $f neon_halfs_to_floats 'fcvtl2?[[:space:]]+v[0-9]+\.4s'
 fi

@@ -320,6 +320,59 @@ test_rows(const HvKernels *kernels)
 	ok(guarded, "%s: rows write no more than their results", kernels->name);
 }
 
+/* tiles agree with single products but for rounding, decoded bytes with the definition */
+static void
+test_tiles(const HvKernels *kernels)
+{
+	enum
+	{
+		max_rows = 9, max_n = 150
+	};
+	static float x[max_rows * max_n];
+	static float rows[max_rows * max_n];
+	static int8_t bytes[max_n];
+	float		out[max_rows * max_rows + 1];
+	float		decoded[max_n + 1];
+	bool		good = true;
+	bool		guarded = true;
+	bool		decodes = true;
+
+	for (int n = 0; n <= max_n; n += n < 70 ? 1 : 7)
+	{
+		for (int i = 0; i < max_rows * n; i++)
+		{
+			x[i] = (float) unit_normal(&state);
+			rows[i] = (float) unit_normal(&state);
+		}
+		for (int nx = 0; nx <= max_rows; nx++)
+		{
+			for (int nrows = 0; nrows <= max_rows; nrows++)
+			{
+				void	   *base;
+				const float *r = copy_at(rows, (size_t) nrows * n * sizeof(float), 4, &base);
+
+				out[nx * nrows] = 77.0f;
+				kernels->inner_product_tile(x, nx, r, nrows, n, out);
+				for (int k = 0; k < nx * nrows; k++)
+					good &= fabsf(out[k] - HvKernelsScalar.inner_product(x + (size_t) (k / nrows) * n,
+																		 r + (size_t) (k % nrows) * n, n)) < 1e-4f;
+				guarded &= out[nx * nrows] == 77.0f;
+				free(base);
+			}
+		}
+		for (int i = 0; i < n; i++)
+			bytes[i] = (int8_t) (i * 37 % 255 - 127);
+		decoded[n] = 77.0f;
+		kernels->decode_i8(bytes, 0.37f, n, decoded);
+		for (int i = 0; i < n; i++)
+			decodes &= decoded[i] == 0.37f * (float) bytes[i];
+		guarded &= decoded[n] == 77.0f;
+	}
+	ok(good, "%s: tiles equal single products", kernels->name);
+	ok(decodes, "%s: bytes are decoded exactly", kernels->name);
+	ok(guarded, "%s: tiles and decoding write no more than their results", kernels->name);
+}
+
 /* the transform by its definition: sign of (i, k) is the parity of i & k */
 static double
 hadamard_coordinate(const float *x, int n, int i)
@@ -510,6 +563,7 @@ main(void)
 		test_floats(kernels);
 		test_float_extremes(kernels);
 		test_rows(kernels);
+	test_tiles(kernels);
 		test_hadamard(kernels);
 		test_halfs(kernels);
 	}
