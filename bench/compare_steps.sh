@@ -236,7 +236,8 @@ compare()
 		arms+=(--table "$m_table" --type "$m_type" --arm "$method:$m_index:$m_setting=$values")
 	done
 	"$here/hvcompare" --label "$label" --metric "$metric" --query "$query" --gt "$truth" --k "$2" \
-		--session enable_seqscan=off --seconds "$pass_seconds" "${arms[@]}" "${@:4}"
+		--session enable_seqscan=off --session max_parallel_workers_per_gather=0 \
+		--seconds "$pass_seconds" "${arms[@]}" "${@:4}"
 }
 
 # here_now: the methods whose indexes are there
@@ -326,7 +327,8 @@ stages()
 			WHERE indrelid = '$m_table'::regclass"
 		"$here/hvbench" --label "$label" --table "$m_table" --type "$m_type" --index "$m_index" \
 			--metric "$metric" --query "$query" --gt "$truth" --brief --repeat 3 \
-			--session enable_seqscan=off --tsv "$file" >/dev/null
+			--session enable_seqscan=off --session max_parallel_workers_per_gather=0 \
+			--tsv "$file" >/dev/null
 		sql -c 'UPDATE pg_index SET indisvalid = true WHERE NOT indisvalid'
 		add_line stages.tsv 'set metric method huge recall p50_us prepare_us tree_us leaves_us rerank_us other_us inner_pages leaf_pages codes candidates fetches' \
 			$(awk -F '\t' -v method="$one" -v huge="$1" '
