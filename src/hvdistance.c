@@ -17,6 +17,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "executor/instrument.h"
 #include "fmgr.h"
 
@@ -33,6 +35,10 @@ PG_FUNCTION_INFO_V1(hv_real_cosine_distance);
 /*
  * The distance between the first two arguments.  Raises an error of class 22
  * where one of them is no vector or their dimensions differ.
+ *
+ * A distance that is a number comes of numbers only: an infinite element makes a
+ * sum infinite or NaN.  So elements are looked at where the distance is none,
+ * since a look at all of them takes longer than the distance itself.
  */
 static double
 computed_distance(FunctionCallInfo fcinfo, HvMetric metric)
@@ -41,11 +47,16 @@ computed_distance(FunctionCallInfo fcinfo, HvMetric metric)
 	HvVectorView b;
 	double		distance;
 
-	HvTypeOpenRealArray(PG_GETARG_DATUM(0), &a);
-	HvTypeOpenRealArray(PG_GETARG_DATUM(1), &b);
+	HvTypeOpenStoredRealArray(PG_GETARG_DATUM(0), &a);
+	HvTypeOpenStoredRealArray(PG_GETARG_DATUM(1), &b);
 	HvTypeCheckDim(&b, a.dim);
 
 	distance = HvMetricDistance(metric, a.values, b.values, a.dim);
+	if (!isfinite(distance))
+	{
+		HvTypeCheckFinite(&a);
+		HvTypeCheckFinite(&b);
+	}
 
 	/* a sort calls this a million times before its memory context is reset */
 	HvTypeClose(&a);
