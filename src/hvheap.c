@@ -30,7 +30,7 @@
 #include "hvstore.h"
 #include "hvtoast.h"
 
-/* bytes of a row that are asked for ahead: the processor takes no more at a time */
+/* bytes of a row that are asked for ahead: 1,024 dimensions, not tuned */
 #define CACHE_LINE		64
 #define MAX_PREFETCH	4096
 
@@ -206,7 +206,7 @@ HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 
 /*
  * Asks the processor for the bytes of the row in the slot.  They are needed when the
- * next row has been fetched; to wait for them then took half the time of a row.
+ * next row has been fetched.
  */
 static void
 prefetch_bytes(TupleTableSlot *slot)
