@@ -289,7 +289,23 @@ is_promising(const Calibration *work, int t, int m)
 	return work->plans[t][m].reaches && work->plans[t][m].cost[1] <= DEAR * best;
 }
 
-static void
+/*
+ * Do the codes of this data lead to its neighbours at all?  Beside vectors a million times
+ * as long as the rest they do not; then nothing that is measured means much.
+ */
+static bool
+is_measurable(HvReplay *replay)
+{
+	HvSizing	sizing = sizing_of(WIDTH, WIDTH);
+	HvReplayResult result;
+
+	HvReplaySetMargin(replay, margins[NMARGINS - 1]);
+	HvReplayRun(replay, &sizing, 1, &result);
+	return result.recall[1] >= HvCurveTarget(0);
+}
+
+/* Makes the plans of all margins; false if nothing can be planned. */
+static bool
 make_plans(Calibration *work)
 {
 	HvReplay	replay;
@@ -297,6 +313,8 @@ make_plans(Calibration *work)
 
 	choose_steps(work);
 	HvReplayInit(&replay, work->traces, work->ntraces);
+	if (!is_measurable(&replay))
+		return false;
 	for (int m = 0; m < NMARGINS; m++)
 		plan_few(work, &replay, m);
 	for (int t = 0; t < HV_CURVE_TARGETS; t++)
@@ -316,6 +334,7 @@ make_plans(Calibration *work)
 				work->plans[t][m].reaches = false;
 		}
 	}
+	return true;
 }
 
 /* The cheapest plan of a target: ten rows and a hundred count alike. */
@@ -358,9 +377,8 @@ calibrate(Relation heap, HvIndex *index, MemoryContext context)
 		TOASTED_ROW_COST : ROW_COST;
 	trace_queries(work);
 	HvHeapEnd(work->heap);
-	if (work->ntraces < LEAST_QUERIES)
+	if (work->ntraces < LEAST_QUERIES || !make_plans(work))
 		return;
-	make_plans(work);
 	curve.queries = work->ntraces;
 	curve.leaves = index->meta.leaves;
 	curve.seq = index->meta.seq;

@@ -74,7 +74,7 @@ sub odd_is_right
 	my ($name, $operator, $floor) = @_;
 	my ($rows, $answer, $recall) = split /\n/, sql(qq{
 		SELECT count(*) FROM odd WHERE v IS NOT NULL;
-		SET enable_seqscan = off; SET enable_sort = off;
+		SET enable_seqscan = off; SET enable_sort = off; SET hvtree.target_recall = 0.99;
 		CREATE TEMP TABLE point AS SELECT coalesce((SELECT v FROM odd WHERE v IS NOT NULL ORDER BY id LIMIT 1), '{1,2}') AS q;
 		WITH found AS MATERIALIZED (SELECT id, v $operator (SELECT q FROM point) AS d FROM odd
 									ORDER BY v $operator (SELECT q FROM point)),
