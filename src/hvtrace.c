@@ -47,6 +47,9 @@
 #define FETCH_BATCH		64
 #define MOST_FETCHES	1024
 
+/* neighbours that must be certain when so many rows have been fetched */
+#define CERTAIN_ROWS	10
+
 /* with nothing but copies of the query so far down, it is none */
 #define MOST_COPIES		256
 
@@ -312,7 +315,7 @@ compare_rows(const void *a, const void *b)
 
 /*
  * Fetches what could be among the neighbours.  Returns how many rows, in order; room
- * for MOST_FETCHES.
+ * for MOST_FETCHES.  0 where the nearest may not be among them.
  */
 static int
 measure_rows(HvTracer *tracer, HvTraceRow *rows)
@@ -348,6 +351,11 @@ measure_rows(HvTracer *tracer, HvTraceRow *rows)
 	}
 	HvHeapRelease(tracer->heap);
 	qsort(rows, n, sizeof(HvTraceRow), compare_rows);
+
+	/* where the codes do not say even which the nearest ten are, nothing is known */
+	if (n > CERTAIN_ROWS && wanted < tracer->nfound &&
+		order[wanted - 1].key < rows[CERTAIN_ROWS - 1].square)
+		return 0;
 	return n;
 }
 

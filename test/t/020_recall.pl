@@ -21,7 +21,9 @@ my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
 $primary->append_conf('postgresql.conf',
 	"shared_buffers = 64MB\nautovacuum = off\njit = off\nlog_statement = none\n"
-	  . "max_parallel_maintenance_workers = 0\nwal_consistency_checking = 'generic'\n");
+	  . "max_parallel_maintenance_workers = 0\nwal_consistency_checking = 'generic'\n"
+	  # a damaged curve shall reach the check also where checksums are the rule (18)
+	  . "ignore_checksum_failure = on\n");
 $primary->start;
 $primary->safe_psql('postgres', 'CREATE EXTENSION hvindex');
 $primary->backup('copy');
