@@ -134,9 +134,9 @@ SET max_parallel_workers_per_gather = 2;
 SELECT plan_of($$SELECT id FROM plan_many ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 10$$);
 SELECT plan_of($$SELECT id FROM plan_many WHERE tenth = 1 ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 10$$);
 SELECT plan_of($$SELECT id FROM plan_many ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 4000$$);
--- or for few that pass a filter, where nothing else is better
+-- each worker would find as many rows of its own
 SET enable_sort = off;
-SELECT plan_of($$SELECT id FROM plan_many WHERE hundredth = 1 ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 100$$);
+SELECT plan_of($$SELECT id FROM plan_many WHERE hundredth = 1 ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 10$$);
 RESET enable_sort;
 -- the table's own number of workers goes first
 ALTER TABLE plan_many SET (parallel_workers = 0);

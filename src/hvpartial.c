@@ -24,6 +24,13 @@
  *	  workers.  What they need of their own, a query prepared and a way down the
  *	  tree, is little beside that.
  *
+ *	  But they run ahead.  What a worker sends is seen by the leader when its
+ *	  queue is a quarter full or the worker has ended, which it does after as
+ *	  many rows as the LIMIT says; the leader cannot send one row before it
+ *	  has seen one from each.  So each worker finds that many rows that nobody
+ *	  wants: for ten rows that pass a filter as much again as the query takes
+ *	  alone, and more, since farther rows are harder to tell apart.
+ *
  * Copyright (c) 2026, hvindex contributors
  *
  * IDENTIFICATION
@@ -57,6 +64,12 @@
 /* What the leader has left of its time beside each worker; see costsize.c. */
 #define LEADER_SHARE	0.3
 
+/* Bytes in a worker's queue that the leader may not see yet (tqueue.c, shm_mq.c). */
+#define UNSEEN_BYTES	16384
+
+/* a row there has a header and its length beside its columns */
+#define ROW_OVERHEAD	24
+
 static set_rel_pathlist_hook_type next_pathlist_hook = NULL;
 
 /* How many workers are worth starting for a scan; the table's own setting goes first. */
@@ -85,6 +98,24 @@ participants(int workers)
 	return workers + Max(leader, 0);
 }
 
+/*
+ * How much work all do together, against a serial scan: in proportion to the rows that
+ * are found.  (What pages cost would not grow so fast, but most of it is no reading.)
+ */
+static double
+work_of_all(const PlannerInfo *root, const RelOptInfo *rel, int workers)
+{
+	double		ahead = UNSEEN_BYTES / (double) (MAXALIGN(rel->reltarget->width) + ROW_OVERHEAD);
+
+	if (root->limit_tuples > ahead)
+		return 1 + workers * ahead / root->limit_tuples;
+	if (root->limit_tuples < 0 && root->tuple_fraction <= 0)
+		return 1;				/* nobody stops before the end */
+	if (parallel_setup_cost == 0)
+		return 1;				/* who says so wants workers, as a test does */
+	return 1 + workers;
+}
+
 /* Proposes a parallel scan where there is a serial one. */
 static void
 add_parallel_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *serial)
@@ -95,7 +126,7 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *serial)
 	Selectivity selectivity;
 	double		correlation;
 	double		pages;
-	double		saved;
+	double		share;
 	int			workers;
 
 	hvcostestimate(root, serial, 1, &startup, &total, &selectivity, &correlation, &pages);
@@ -104,12 +135,12 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *serial)
 		return;
 	path = makeNode(IndexPath);
 	*path = *serial;
-	saved = 1 - 1 / participants(workers);
+	share = work_of_all(root, rel, workers) / participants(workers);
 	path->path.parallel_aware = true;
 	path->path.parallel_workers = workers;
 	path->path.rows = clamp_row_est(serial->path.rows / participants(workers));
-	path->path.startup_cost -= startup * saved;
-	path->path.total_cost -= total * saved;
+	path->path.startup_cost -= startup * (1 - share);
+	path->path.total_cost -= total * (1 - share);
 	add_partial_path(rel, (Path *) path);
 }
 
