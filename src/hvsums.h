@@ -6,7 +6,8 @@
  * NOTES
  *	  The centroid that is written with a leaf is the mean of its rows, of all of
  *	  them and not of those in the sample: on generated vectors (100,000 of 1,024
- *	  dimensions) queries then need a third fewer codes for recall .95.
+ *	  dimensions) recall@10 in 8 leaves goes from .934 to .937 by that alone, and to
+ *	  .947 with the rounds of hvrefine.c: .95 then takes about a quarter fewer codes.
  *
  *	  A sum is kept in 16 bits a dimension, in units of the leaf's own.  Sums of
  *	  integers do not depend on the order of rows.
