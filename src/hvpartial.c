@@ -40,6 +40,7 @@
  */
 #include "postgres.h"
 
+#include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
@@ -144,6 +145,36 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *serial)
 	add_partial_path(rel, (Path *) path);
 }
 
+/*
+ * Is a parameter of the distance computed by a subplan that no worker could run?
+ * expression_tree_walker callback.  The leader runs it, but a long vector that it
+ * takes from a temporary table would come as a pointer to that one's TOAST, which
+ * workers cannot read.
+ */
+static bool
+needs_leader(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+	{
+		for (PlannerInfo *root = context; root; root = root->parent_root)
+		{
+			ListCell   *lc;
+
+			foreach(lc, root->init_plans)
+			{
+				const SubPlan *subplan = lfirst(lc);
+
+				if (list_member_int(subplan->setParam, ((Param *) node)->paramid))
+					return !subplan->parallel_safe;
+			}
+		}
+		return false;
+	}
+	return expression_tree_walker(node, needs_leader, context);
+}
+
 /* Is this a scan of an hvtree index that could be divided? */
 static bool
 can_be_parallel(PlannerInfo *root, const Path *path)
@@ -152,7 +183,8 @@ can_be_parallel(PlannerInfo *root, const Path *path)
 
 	return IsA(path, IndexPath) && scan->indexinfo->amcostestimate == hvcostestimate &&
 		list_length(scan->indexorderbys) == 1 && path->param_info == NULL &&
-		path->parallel_safe && is_parallel_safe(root, (Node *) scan->indexorderbys);
+		path->parallel_safe && is_parallel_safe(root, (Node *) scan->indexorderbys) &&
+		!needs_leader((Node *) scan->indexorderbys, root);
 }
 
 static void

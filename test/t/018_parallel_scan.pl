@@ -129,6 +129,15 @@ unlike(plan_of(workers(2), $lateral), qr/Gather Merge/, 'LATERAL: not parallel')
 is($node->safe_psql('postgres', workers(2) . "SELECT count(*), count(DISTINCT a) FROM ($lateral) s (a, b)"),
 	'12|3', 'LATERAL: each has its neighbours');
 
+# the TOAST of a temporary table is out of reach for workers
+is($node->safe_psql('postgres', q{
+		CREATE TABLE long (id int, v real[]);
+		INSERT INTO long SELECT i, array_agg(sin(i * j)::real) FROM generate_series(1, 60) i, generate_series(1, 4000) j GROUP BY i;
+		CREATE INDEX long_v ON long USING hvtree (v);
+		CREATE TEMP TABLE asked AS SELECT v FROM long WHERE id = 7;
+		} . workers(2) . "SELECT count(*) FROM (SELECT id FROM long ORDER BY v <-> (SELECT v FROM asked)) s"),
+	'60', 'a long query vector from a temporary table');
+
 my ($out, $err);
 $node->psql('postgres', workers(2) . "SET hvtree.max_scan_tuples = 300;"
 	  . "SELECT count(*) > 0 FROM (SELECT id FROM items WHERE id < 0 OR id % 400 = 1 ORDER BY v <-> $point LIMIT 100) s",
