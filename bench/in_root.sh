@@ -38,7 +38,7 @@ shift
 mkdir -p "$root$inside/main" "$root$inside/data" "$top/bench/results"
 # only what differs, with the time of now: whatever the files' own times are, what was
 # built there of other contents is built anew, and nothing else
-(cd "$top" && find . \( -name .git -o -path ./bench/results -o -path ./bench/obj \) -prune -o \
+(cd "$top" && find . \( -name .git -o -path ./bench/results -o -path ./bench/obj -o -path ./test/roots \) -prune -o \
 	-type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' \
 	$(sed -n 's|^/\(hv[a-z]*\)$|! -path ./bench/\1|p' bench/.gitignore) -print) |
 	while read -r file; do

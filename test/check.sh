@@ -181,7 +181,7 @@ src=$work/src
 logs=$work/logs
 chmod 755 "$work"
 mkdir -p "$src" "$logs" "$work/output"
-tar -C "$top" --exclude=.git --exclude='*.o' --exclude='*.so' -cf - . | tar -C "$src" -xf -
+tar -C "$top" --exclude=.git --exclude=./test/roots --exclude='*.o' --exclude='*.so' -cf - . | tar -C "$src" -xf -
 if [ -n "$HV_DATA" ] && [ -d "$HV_DATA" ]; then
 	HV_DATA=$(cd "$HV_DATA" && pwd)
 	unprivileged test -r "$HV_DATA/README.md" || unprivileged test -x "$HV_DATA" ||

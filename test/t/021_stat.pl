@@ -13,7 +13,9 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', "shared_buffers = 64MB\nautovacuum = off\njit = off\nlog_statement = none\nrestart_after_crash = on\n");
+$node->append_conf('postgresql.conf', "shared_buffers = 64MB\nautovacuum = off\njit = off\nlog_statement = none\nrestart_after_crash = on\n"
+	  # each process of a parallel scan counts as one
+	  . "max_parallel_workers_per_gather = 0\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION hvindex');
 vector_functions($node);
