@@ -58,10 +58,12 @@ count()
 		END { print good + 0, bad + 0, skip + 0 }' "$1"
 }
 
-# What of a stage's output is worth the screen while it runs.
+# What of a stage's output is worth the screen while it runs; what sessions of a test
+# say, as PostgreSQL's own test modules print it since 17, is not.
 show()
 {
 	sed -u -n -E -e '/^ok /d' \
+		-e '/^# (issuing query|results query|connect output)/,/^# \}$/d' \
 		-e '/^not ok|^#|^test |^Bail out|^1\.\.0|\.pl ?\.\.|[Ee]rror|rror:|warning:/s/^/   /p'
 }
 
