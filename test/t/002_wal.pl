@@ -33,7 +33,8 @@ $primary->safe_psql('postgres', q{
 sub agrees
 {
 	my ($name, $table, $index, $operator) = @_;
-	my $forced = 'SET enable_seqscan = off; SET enable_sort = off;';
+	# of several processes, rows equally far may come in any order
+	my $forced = 'SET enable_seqscan = off; SET enable_sort = off; SET max_parallel_workers_per_gather = 0;';
 	my $limited = qq{$forced
 		SELECT q.id, array_agg(t.id) FROM queries q,
 			LATERAL (SELECT id FROM $table ORDER BY v $operator q.q LIMIT 15) t GROUP BY q.id ORDER BY q.id};
