@@ -24,7 +24,9 @@ OBJS = \
 	src/hvassign.o \
 	src/hvbuild.o \
 	src/hvcalibrate.o \
+	src/hvbuildjobs.o \
 	src/hvbuildparallel.o \
+	src/hvbuildstate.o \
 	src/hvbuildworkers.o \
 	src/hvcensus.o \
 	src/hvcentroid.o \

@@ -44,6 +44,7 @@
 
 #include "hvassign.h"
 #include "hvbuild.h"
+#include "hvbuildjobs.h"
 #include "hvbuildparallel.h"
 #include "hvbuildstate.h"
 #include "hvcalibrate.h"
@@ -105,54 +106,6 @@ report_phase(int phase, int64 total)
 }
 
 /* Setup ------------------------------------------------------------------- */
-
-/* The metapage of an index that has no dimension yet. */
-static void
-init_meta(Relation index, HvMetaData *meta, const HvBuildOptions *options)
-{
-	memset(meta, 0, sizeof(HvMetaData));
-	meta->magic = HV_MAGIC;
-	meta->version = HV_FORMAT_VERSION;
-	meta->metric = HvTypeInfoFor(index)->metric;
-	meta->seed = UINT64CONST(0x68767472656531);
-	meta->mean_block = InvalidBlockNumber;
-	meta->centroid_block = InvalidBlockNumber;
-	meta->spill = options->spill > 0;
-}
-
-/*
- * The seed of rotation, sample and clusters: always the same, so that the same table
- * gives the same index.
- */
-HvBuild *
-HvBuildBegin(Relation heap, Relation index, IndexInfo *info)
-{
-	HvBuild    *build = palloc0(sizeof(HvBuild));
-
-	build->heap = heap;
-	build->index = index;
-	build->info = info;
-	build->type = HvTypeInfoFor(index);
-	build->budget = (Size) maintenance_work_mem * 1024;
-	build->context = CurrentMemoryContext;
-	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "hvtree build row",
-											   ALLOCSET_DEFAULT_SIZES);
-	HvOptionsForBuild(index, &build->options);
-	init_meta(index, &build->meta, &build->options);
-	return build;
-}
-
-void
-HvBuildInitSpace(HvBuild *build, const float *mean)
-{
-	HvMetric	metric = build->type->metric;
-	int			rotate_dims = HvSpaceRotateDims(metric, build->meta.dim);
-	HvRotation *rotation = MemoryContextAlloc(build->context, HvRotationSize(rotate_dims));
-
-	HvMetaLayout(&build->meta, &build->layout);
-	HvRotationInit(rotation, rotate_dims, build->meta.seed);
-	HvSpaceInit(&build->space, metric, build->meta.dim, build->meta.max_norm, mean, rotation);
-}
 
 /* Takes over what the survey found. */
 static void
@@ -305,7 +258,7 @@ write_empty(Relation index, ForkNumber fork)
 	PGAlignedBlock image;
 
 	HvOptionsForBuild(index, &options);
-	init_meta(index, &meta, &options);
+	HvBuildInitMeta(index, &meta, &options);
 	HvMetaPageInit((Page) image.data, &meta);
 	(void) HvStoreBuildAppend(index, fork, (Page) image.data);
 	HvPageInitKind((Page) image.data, HV_PAGE_LEAF, 0, 0);
@@ -325,7 +278,7 @@ build_tree(HvBuild *build, HvAssigned *assigned)
 {
 	HvClusterTree *tree;
 
-	HvCrewBegin(build, HvCrewWorkersWanted(build));
+	HvCrewBegin(build, HvBuildJobs, HvCrewWorkersWanted(build));
 	tree = cluster_sample(build);
 	HV_DEBUG_POINT("build-clustered");
 	report_phase(HV_PHASE_ASSIGN, (int64) build->estimated_rows);

@@ -39,13 +39,9 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "hvassign.h"
 #include "hvbuildparallel.h"
 #include "hvcompat.h"
 #include "hvdebug.h"
-#include "hvpartition.h"
-#include "hvrefine.h"
-#include "hvsample.h"
 
 /* how often a waiting leader looks what has been done */
 #define REPORT_INTERVAL_MS		200
@@ -204,11 +200,12 @@ launch(HvCrew *crew, int nworkers)
 }
 
 void
-HvCrewBegin(HvBuild *build, int nworkers)
+HvCrewBegin(HvBuild *build, const HvJobWork *work, int nworkers)
 {
 	HvCrew	   *crew = palloc0(sizeof(HvCrew));
 
 	crew->build = build;
+	crew->work = work;
 	crew->is_leader = true;
 	build->crew = crew;
 	if (nworkers > 0 && launch(crew, nworkers))
@@ -317,32 +314,11 @@ follow_regions(HvCrew *crew, const dsm_handle *handles)
 static void
 work_on(HvCrew *crew, const HvJob *job)
 {
-	HvBuild    *build = crew->build;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "hvtree build job",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 
-	switch (job->kind)
-	{
-		case HV_JOB_SAMPLE:
-			HvSampleWork(build, job);
-			break;
-		case HV_JOB_NEAREST:
-			HvPartitionNearestWork(build, job);
-			break;
-		case HV_JOB_DIVIDE:
-			HvPartitionDivideWork(build, job);
-			break;
-		case HV_JOB_MEANS:
-			HvRefineMeansWork(build, job);
-			break;
-		case HV_JOB_PLACE:
-			HvRefinePlaceWork(build, job);
-			break;
-		case HV_JOB_ASSIGN:
-			HvAssignWork(build, job);
-			break;
-	}
+	crew->work[job->kind] (crew->build, job);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }
@@ -487,35 +463,51 @@ leave_job(HvCrewShared *shared)
 	ConditionVariableBroadcast(&shared->changed);
 }
 
-/* The build as a worker sees it. */
-static HvBuild *
-join_build(HvCrewShared *shared, Relation heap, Relation index)
+HvBuild *
+HvCrewJoin(shm_toc *toc, dsm_segment *segment, const HvJobWork *work)
 {
-	IndexInfo  *info = BuildIndexInfo(index);
-	HvBuild    *build;
+	HvCrewShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	HvCrew	   *crew = palloc0(sizeof(HvCrew));
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *info;
+	HvBuild    *build;
 
+	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, false);
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+
+	/* the locks that the leader has; they are of one group */
+	heap = table_open(shared->heap, shared->concurrent ? ShareUpdateExclusiveLock : ShareLock);
+	index = index_open(shared->index, shared->concurrent ? RowExclusiveLock : AccessExclusiveLock);
+	info = BuildIndexInfo(index);
 	info->ii_Concurrent = shared->concurrent;
 	build = HvBuildBegin(heap, index, info);
 	build->options = shared->options;
 	build->meta = shared->meta;
 	build->estimated_rows = shared->estimated_rows;
 	HvBuildInitSpace(build, shared->mean);
+
 	crew->build = build;
+	crew->work = work;
 	crew->shared = shared;
+	crew->scan = shm_toc_lookup(toc, KEY_SCAN, false);
+	crew->sharedsort = shm_toc_lookup(toc, KEY_SORT, false);
+	tuplesort_attach_shared(crew->sharedsort, segment);
+	crew->buffer_usage = shm_toc_lookup(toc, KEY_BUFFERS, false);
+	crew->wal_usage = shm_toc_lookup(toc, KEY_WAL, false);
 	build->crew = crew;
 	return build;
 }
 
-/* All jobs until the leader says that there are no more. */
-static void
-do_jobs(HvBuild *build)
+void
+HvCrewDoJobs(HvBuild *build)
 {
 	HvCrew	   *crew = build->crew;
 	HvJob		job;
 	int			seen = 0;
 
 	HV_DEBUG_POINT("build-worker");
+	InstrStartParallelQuery();
 	while (join_job(crew, &seen, &job))
 	{
 		build->meta = crew->shared->meta;
@@ -526,32 +518,13 @@ do_jobs(HvBuild *build)
 		drop_region(&crew->regions[i]);
 	if (build->info->ii_BrokenHotChain)
 		crew->shared->broken_hot_chain = true;
+	InstrEndParallelQuery(&crew->buffer_usage[ParallelWorkerNumber],
+						  &crew->wal_usage[ParallelWorkerNumber]);
 }
 
 void
-hvbuild_parallel_main(dsm_segment *segment, shm_toc *toc)
+HvCrewLeave(HvBuild *build)
 {
-	HvCrewShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
-	BufferUsage *buffer_usage = shm_toc_lookup(toc, KEY_BUFFERS, false);
-	WalUsage   *wal_usage = shm_toc_lookup(toc, KEY_WAL, false);
-	Relation	heap;
-	Relation	index;
-	HvBuild    *build;
-
-	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, false);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-
-	/* the locks that the leader has; they are of one group */
-	heap = table_open(shared->heap, shared->concurrent ? ShareUpdateExclusiveLock : ShareLock);
-	index = index_open(shared->index, shared->concurrent ? RowExclusiveLock : AccessExclusiveLock);
-	build = join_build(shared, heap, index);
-	build->crew->scan = shm_toc_lookup(toc, KEY_SCAN, false);
-	build->crew->sharedsort = shm_toc_lookup(toc, KEY_SORT, false);
-	tuplesort_attach_shared(build->crew->sharedsort, segment);
-
-	InstrStartParallelQuery();
-	do_jobs(build);
-	InstrEndParallelQuery(&buffer_usage[ParallelWorkerNumber], &wal_usage[ParallelWorkerNumber]);
-	index_close(index, NoLock);
-	table_close(heap, NoLock);
+	index_close(build->index, NoLock);
+	table_close(build->heap, NoLock);
 }

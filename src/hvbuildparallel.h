@@ -35,6 +35,7 @@
 
 #include "hvbuildstate.h"
 
+/* hvbuildjobs.c says what is done */
 typedef enum HvJobKind
 {
 	HV_JOB_SAMPLE,				/* hvsample.c: rows of some blocks */
@@ -42,7 +43,8 @@ typedef enum HvJobKind
 	HV_JOB_DIVIDE,				/* hvpartition.c: nodes of a level into clusters */
 	HV_JOB_MEANS,				/* hvrefine.c: means of the members of leaves */
 	HV_JOB_PLACE,				/* hvrefine.c: members to leaves by descending */
-	HV_JOB_ASSIGN				/* hvassign.c: all rows of the table */
+	HV_JOB_ASSIGN,				/* hvassign.c: all rows of the table */
+	HV_NJOBS
 } HvJobKind;
 
 typedef struct HvJob
@@ -55,6 +57,9 @@ typedef struct HvJob
 	int			level;
 	int			iterations;
 } HvJob;
+
+/* What a participant does of a job of some kind; hvbuildjobs.c has them all. */
+typedef void (*HvJobWork) (HvBuild *build, const HvJob *job);
 
 typedef enum HvRegionKind
 {
@@ -77,6 +82,7 @@ typedef struct HvCrew
 {
 	HvBuild    *build;
 	HvCrewShared *shared;
+	const HvJobWork *work;		/* by HvJobKind */
 	bool		is_leader;
 	HvRegion	regions[HV_NREGIONS];
 
@@ -102,7 +108,7 @@ extern int	HvCrewWorkersWanted(const HvBuild *build);
  * HvCrewEnd: nothing may take a transaction id.  The space of the build has been
  * initialized.
  */
-extern void HvCrewBegin(HvBuild *build, int nworkers);
+extern void HvCrewBegin(HvBuild *build, const HvJobWork *work, int nworkers);
 
 /* Lets the workers go, and waits for them; what they have sorted stays. */
 extern void HvCrewDismiss(HvCrew *crew);
@@ -137,7 +143,12 @@ extern void *HvRegionBase(const HvCrew *crew, HvRegionKind kind);
 extern void HvCrewAddSums(HvCrew *crew, int64 rows, int64 copies);
 extern void HvCrewSums(HvCrew *crew, int64 *rows, int64 *copies, int *participants);
 
-/* Where a parallel worker begins. */
-extern PGDLLEXPORT void hvbuild_parallel_main(dsm_segment *segment, shm_toc *toc);
+/*
+ * A worker's way through a build: joins it, with table and index opened, does all
+ * jobs until the leader says that there are no more, and closes them.
+ */
+extern HvBuild *HvCrewJoin(shm_toc *toc, dsm_segment *segment, const HvJobWork *work);
+extern void HvCrewDoJobs(HvBuild *build);
+extern void HvCrewLeave(HvBuild *build);
 
 #endif							/* HVBUILDPARALLEL_H */

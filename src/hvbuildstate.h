@@ -43,6 +43,9 @@ typedef struct HvBuild
 	struct HvCrew *crew;		/* who works on it */
 } HvBuild;
 
+/* The metapage of an index that has no dimension yet. */
+extern void HvBuildInitMeta(Relation index, HvMetaData *meta, const HvBuildOptions *options);
+
 /* A build of an index; no row has been looked at. */
 extern HvBuild *HvBuildBegin(Relation heap, Relation index, IndexInfo *info);
 
