@@ -185,7 +185,8 @@ under_timeouts('timeouts in scans', 60, 8,
 	"SELECT count(*) < 0 AS nothing FROM (SELECT id FROM items ORDER BY v <-> $point) s HAVING count(*) < 0",
 	"DO \$\$ BEGIN PERFORM id FROM items ORDER BY v <-> $point; END \$\$");
 under_timeouts('timeouts in builds', 24, 120, 'REINDEX INDEX items_v');
-sql('VACUUM items');
+# (it may leave the index alone where few rows are dead)
+sql('VACUUM (INDEX_CLEANUP ON) items');
 is_complete($node, 'items_v', 'items', $point, 'after all timeouts');
 is(stats($node, 'items_v')->{dead_tuples}, '0', 'after all timeouts: VACUUM leaves nothing dead');
 
@@ -237,7 +238,7 @@ is(stats($node, 'items_v')->{dead_tuples}, '0', 'after all timeouts: VACUUM leav
 	cmp_ok($cancelled, '>', 20, "cancel requests: $cancelled commands were cancelled");
 }
 is_complete($node, 'items_v', 'items', $point, 'after cancel requests');
-sql('VACUUM items');
+sql('VACUUM (INDEX_CLEANUP ON) items');
 is_complete($node, 'items_v', 'items', $point, 'after cancel requests and VACUUM');
 is(stats($node, 'items_v')->{dead_tuples}, '0', 'after cancel requests: VACUUM leaves nothing dead');
 is(sql(q{SELECT count(*) FROM pg_locks WHERE locktype = 'page'}), '0', 'no structure lock is left');

@@ -168,6 +168,8 @@ check_index($primary, 'grown_v', 'and is sound');
 cmp_ok(recall($primary, $grown, 10), '>=', 0.92, 'and found by the fixed rule');
 $primary->safe_psql('postgres', 'VACUUM grown');
 like(curve($primary, 'grown_v'), qr/"points"/, 'until VACUUM measures it');
+# VACUUM has no transaction whose commit would wait for its WAL
+$primary->safe_psql('postgres', 'CREATE TABLE flushed ()');
 $primary->stop('immediate');
 $primary->start;
 like(curve($primary, 'grown_v'), qr/"points"/, 'which a crash keeps');
