@@ -58,5 +58,6 @@ exec unshare --mount --propagation private --pid --fork --kill-child bash -euc '
 	mount --rbind /sys "$root/sys"
 	[ -z "$data" ] || mount --bind "$data" "$root$inside/data"
 	mount --bind "$results" "$root$inside/main/bench/results"
-	exec chroot "$root" "$inside/main/bench/in_private.sh" "$@"
+	exec chroot "$root" env HV_NO_SETUP=yes PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		"$inside/main/test/with_install.sh" "$@"
 ' in_root "$root" "$inside" "$data" "$top/bench/results" "$@"
