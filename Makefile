@@ -80,6 +80,7 @@ OBJS = \
 	src/hvreplay.o \
 	src/hvrefine.o \
 	src/hvrerank.o \
+	src/hvresjunk.o \
 	src/hvrotate.o \
 	src/hvsample.o \
 	src/hvscan.o \

@@ -26,6 +26,7 @@
 #include "hvoptions.h"
 #include "hvparallel.h"
 #include "hvpartial.h"
+#include "hvresjunk.h"
 #include "hvscan.h"
 #include "hvtype.h"
 #include "hvvacuum.h"
@@ -47,6 +48,7 @@ _PG_init(void)
 	HvOptionsDefine();
 	HvDemandInit();
 	HvPartialInit();
+	HvResjunkInit();
 }
 
 /*
