@@ -53,6 +53,8 @@ SELECT with_distance($$SELECT id FROM junk ORDER BY v <-> '{1,0,1,0}' FETCH FIRS
 SELECT with_distance($$SELECT count(*) FROM (SELECT id, v <-> '{1,0,1,0}' AS d FROM junk ORDER BY v <-> '{1,0,1,0}' LIMIT 3) s WHERE d < 2$$);
 SELECT with_distance($$SELECT round(sum(d)::numeric, 4) FROM (SELECT id, v <-> '{1,0,1,0}' AS d FROM junk ORDER BY v <-> '{1,0,1,0}' LIMIT 3) s$$);
 
+SELECT with_distance($$SELECT count(*) FROM (SELECT kind FROM junk ORDER BY v <-> '{1,0,1,0}' LIMIT 9) s WHERE kind = 1$$);
+
 -- rows to lock have junk columns behind it, which cannot move
 SELECT with_distance($$SELECT id FROM junk ORDER BY v <-> '{1,0,1,0}' LIMIT 3 FOR UPDATE$$);
 
@@ -76,6 +78,8 @@ SELECT found($$SELECT id FROM junk ORDER BY v <-> '{1,0,1,0}' LIMIT 3$$);
 SELECT found($$SELECT * FROM junk WHERE kind = 1 ORDER BY v <-> '{1,0,1,0}' LIMIT 3 OFFSET 2$$);
 SELECT found($$SELECT sum(id) FROM (SELECT id FROM junk ORDER BY v <-> '{1,0,1,0}' LIMIT 3) s$$);
 SELECT found($$SELECT kind, sum(id) FROM (SELECT id, kind FROM junk ORDER BY v <-> '{1,0,1,0}' LIMIT 9) s GROUP BY kind ORDER BY kind$$);
+SELECT found($$SELECT count(*) FROM (SELECT kind FROM junk ORDER BY v <-> '{1,0,1,0}' LIMIT 9) s WHERE kind = 2$$);
+SELECT found($$SELECT count(*), count(DISTINCT id), sum(kind) FROM (SELECT id FROM junk ORDER BY v <-> '{1,0,1,0}') s JOIN junk USING (id)$$);
 SELECT found($$SELECT ARRAY(SELECT id FROM junk ORDER BY v <-> '{1,0,1,0}' LIMIT 3) AS a$$);
 SELECT found($$SELECT q.id, n.id AS other FROM junk q, LATERAL (SELECT id FROM junk ORDER BY v <-> q.v LIMIT 2) n WHERE q.id < 5$$);
 SELECT found($$SELECT q.id, n.* FROM junk q, LATERAL (SELECT id AS other, round((v <-> q.v)::numeric, 4) FROM junk ORDER BY v <-> q.v LIMIT 2) n WHERE q.id < 3$$);

@@ -126,22 +126,28 @@ HvGuessDistance(const HvGuess *guess, Oid from, Oid to)
 }
 
 bool
-HvGuessWhere(HvGuess *guess, Oid id, double *position)
+HvGuessAhead(const HvGuess *guess, Oid id, double *position)
 {
 	const Point *point;
 
-	if (guess->pause > 0)
-	{
-		guess->pause--;
-		return false;
-	}
-	if (!guess->has_slope)
+	if (guess->pause > 0 || !guess->has_slope)
 		return false;
 	point = near_point(guess, id);
 	if (point == NULL)
 		return false;
 	*position = point->position + HvGuessDistance(guess, point->id, id);
 	return true;
+}
+
+bool
+HvGuessWhere(HvGuess *guess, Oid id, double *position)
+{
+	if (guess->pause > 0)
+	{
+		guess->pause--;
+		return false;
+	}
+	return HvGuessAhead(guess, id, position);
 }
 
 void

@@ -30,6 +30,9 @@ extern HvGuess *HvGuessFor(Oid table);
  */
 extern bool HvGuessWhere(HvGuess *guess, Oid id, double *position);
 
+/* The same for a value that will be asked for later; does not count as a guess. */
+extern bool HvGuessAhead(const HvGuess *guess, Oid id, double *position);
+
 /* how far apart two values are, by the order of their numbers; in blocks */
 extern double HvGuessDistance(const HvGuess *guess, Oid from, Oid to);
 

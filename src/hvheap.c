@@ -283,6 +283,15 @@ HvHeapAlloc(HvHeap *reader, Size size)
 }
 
 void
+HvHeapExpectOutside(HvHeap *reader, const struct varatt_external *outside)
+{
+	HvBuffers	before = HvBuffersNow();
+
+	HvToastExpect(reader->toast, outside);
+	HvBuffersAddSince(&reader->toast_buffers, before);
+}
+
+void
 HvHeapPrefetchOutside(HvHeap *reader, const struct varatt_external *outside)
 {
 	HvToastPrefetch(reader->toast, outside);

@@ -93,6 +93,9 @@ extern void HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks
 /* the buffers of the TOAST table that were touched so far */
 extern HvBuffers HvHeapToastBuffers(const HvHeap *reader);
 
+/* What HvToastExpect does, for vectors outside. */
+extern void HvHeapExpectOutside(HvHeap *reader, const struct varatt_external *outside);
+
 /* Asks for the block of a row, or that of a vector outside, to be read soon. */
 extern void HvHeapPrefetch(HvHeap *reader, uint64 id);
 extern void HvHeapPrefetchOutside(HvHeap *reader, const struct varatt_external *outside);

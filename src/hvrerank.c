@@ -138,6 +138,8 @@ load_vectors(Window *window)
 	int			ahead = 0;
 
 	qsort(window->outside, window->noutside, sizeof(Outside), compare_outside);
+	if (window->noutside > 0)
+		HvHeapExpectOutside(window->heap, &window->outside[0].pointer);
 	for (int i = 0; i < window->noutside; i++)
 	{
 		HvVectorView view;
@@ -149,6 +151,8 @@ load_vectors(Window *window)
 				 ahead++)
 				HvHeapPrefetchOutside(window->heap, &window->outside[ahead].pointer);
 		}
+		HvHeapExpectOutside(window->heap, i + 1 < window->noutside ?
+							&window->outside[i + 1].pointer : NULL);
 		HvHeapLoad(window->heap, &window->outside[i].pointer, &view);
 		measure(window, &window->rows[window->outside[i].row], &view);
 	}

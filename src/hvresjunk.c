@@ -122,7 +122,7 @@ drop_distance(Plan *plan)
 		drop_last(plan);
 }
 
-/* Which columns of its outer or inner plan (as varno says) do a node's expressions read? */
+/* Which columns of what varno says do a node's expressions read? */
 static Bitmapset *
 columns_read(const Plan *plan, int varno)
 {
@@ -144,21 +144,32 @@ has_last(const Bitmapset *columns, const Plan *plan)
 }
 
 /*
- * The plan of a subquery under this node, or NULL.  One that does nothing to its columns
- * has no node of its own; then it may be what an aggregate without groups reads, or a LATERAL
- * one the inner plan of a nested loop, both of which refer to columns by expressions only.
+ * The plan of a subquery under this node, if the node does not read its last column, else
+ * NULL.  (A subquery scan may pass on all columns, junk as well, where nobody cares.)
+ *
+ * A subquery that does nothing to its columns has no scan of its own; then it may be what an
+ * aggregate without groups reads, or a LATERAL one the inner plan of a nested loop, both of
+ * which refer to columns by expressions only.
  */
 static Plan *
 subquery_of(Plan *plan)
 {
+	Plan	   *below = NULL;
+	int			varno = OUTER_VAR;
+
 	if (IsA(plan, SubqueryScan))
-		return ((SubqueryScan *) plan)->subplan;
-	if (IsA(plan, Agg) && ((Agg *) plan)->numCols == 0 &&
-		!has_last(columns_read(plan, OUTER_VAR), plan->lefttree))
-		return plan->lefttree;
-	if (IsA(plan, NestLoop) && !has_last(columns_read(plan, INNER_VAR), plan->righttree))
-		return plan->righttree;
-	return NULL;
+	{
+		below = ((SubqueryScan *) plan)->subplan;
+		varno = ((SubqueryScan *) plan)->scan.scanrelid;
+	}
+	else if (IsA(plan, Agg) && ((Agg *) plan)->numCols == 0)
+		below = plan->lefttree;
+	else if (IsA(plan, NestLoop))
+	{
+		below = plan->righttree;
+		varno = INNER_VAR;
+	}
+	return below != NULL && !has_last(columns_read(plan, varno), below) ? below : NULL;
 }
 
 /* Looks for plans of subqueries below a node with one or two plans. */

@@ -26,7 +26,10 @@
 #include "utils/rel.h"
 
 #include "hvcompat.h"
+#include "hvstorehot.h"
 #include "hvstoretoast.h"
+
+#define CACHE_LINE		64
 
 /* columns of a TOAST table */
 #define CHUNK_COLUMNS	3
@@ -88,11 +91,76 @@ is_wanted(const HvToastValue *value, int32 number, int32 length)
 						 (int32) TOAST_MAX_CHUNK_SIZE);
 }
 
-void
-HvStoreToastLook(Relation toast, BlockNumber block, Snapshot snapshot, HvToastValue *value,
-				 HvToastLook *look)
+/*
+ * Asks for the line pointers of a page, the headers of its chunks, and the bytes of "n"
+ * chunks from number "first" on, if they stand where whole chunks stand.
+ */
+static void
+prefetch_chunks(const char *page, int first, int n)
 {
-	Buffer		buffer = ReadBuffer(toast, block);
+	const int	step = MAXALIGN(SizeofHeapTupleHeader + offsetof(ChunkRow, bytes) + VARHDRSZ +
+								TOAST_MAX_CHUNK_SIZE);
+
+	__builtin_prefetch(page);
+	for (int i = 0; i < EXTERN_TUPLES_PER_PAGE; i++)
+	{
+		const char *chunk = page + BLCKSZ - (i + 1) * step;
+
+		__builtin_prefetch(chunk);
+		for (int at = CACHE_LINE; i >= first && i < first + n && at < step; at += CACHE_LINE)
+			__builtin_prefetch(chunk + at);
+	}
+}
+
+void
+HvStoreToastExpect(Relation toast, double position, int nchunks, HvToastPin *pins)
+{
+	BlockNumber block = (BlockNumber) position;
+	int			first = (int) ((position - block) * EXTERN_TUPLES_PER_PAGE);
+
+	for (int i = 0; i < HV_TOAST_PINS && nchunks > 0; i++)
+	{
+		pins[i].block = block + i;
+		pins[i].buffer = HvHotRead(toast, block + i);
+		prefetch_chunks(BufferGetPage(pins[i].buffer), first, nchunks);
+		nchunks -= EXTERN_TUPLES_PER_PAGE - first;
+		first = 0;
+	}
+}
+
+void
+HvStoreToastUnpin(HvToastPin *pins)
+{
+	for (int i = 0; i < HV_TOAST_PINS; i++)
+	{
+		if (BufferIsValid(pins[i].buffer))
+			ReleaseBuffer(pins[i].buffer);
+		pins[i].buffer = InvalidBuffer;
+	}
+}
+
+/* The page's buffer, pinned: one of the pins, which is no longer among them, or a new one. */
+static Buffer
+take_pin(Relation toast, BlockNumber block, HvToastPin *pins)
+{
+	for (int i = 0; i < HV_TOAST_PINS; i++)
+	{
+		Buffer		buffer = pins[i].buffer;
+
+		if (BufferIsValid(buffer) && pins[i].block == block)
+		{
+			pins[i].buffer = InvalidBuffer;
+			return buffer;
+		}
+	}
+	return HvHotRead(toast, block);
+}
+
+void
+HvStoreToastLook(Relation toast, BlockNumber block, Snapshot snapshot, HvToastPin *pins,
+				 HvToastValue *value, HvToastLook *look)
+{
+	Buffer		buffer = take_pin(toast, block, pins);
 	Page		page = BufferGetPage(buffer);
 	OffsetNumber last;
 

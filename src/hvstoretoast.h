@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "storage/block.h"
+#include "storage/buf.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
@@ -41,11 +42,34 @@ typedef struct HvToastLook
 	Oid			highest;		/* lowest > highest if there are none */
 } HvToastLook;
 
+/* pages that a value is expected on */
+#define HV_TOAST_PINS	2
+
+/* a page pinned before it is looked at; buffer InvalidBuffer = none */
+typedef struct HvToastPin
+{
+	BlockNumber block;
+	Buffer		buffer;
+} HvToastPin;
+
+/*
+ * Pins the page of a value's first chunk, and the next one if chunks must stand there, and
+ * asks the processor for the bytes, so that they come from memory while the caller
+ * does something else.  position: of chunk 0, as in HvToastValue; the blocks from first to
+ * last must exist.  No pins are held on entry.
+ */
+extern void HvStoreToastExpect(Relation toast, double position, int nchunks,
+							   HvToastPin *pins);
+
+/* Gives back what is pinned. */
+extern void HvStoreToastUnpin(HvToastPin *pins);
+
 /*
  * Copies what a page of a TOAST table of heapam has of a value.  The block must exist.
- * What looks damaged is passed over.  Nothing is locked or pinned on return.
+ * What looks damaged is passed over.  Nothing is locked on return; a pin of the page
+ * among those in pins is used and given back.
  */
 extern void HvStoreToastLook(Relation toast, BlockNumber block, Snapshot snapshot,
-							 HvToastValue *value, HvToastLook *look);
+							 HvToastPin *pins, HvToastValue *value, HvToastLook *look);
 
 #endif							/* HVSTORETOAST_H */

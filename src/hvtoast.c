@@ -69,6 +69,8 @@ struct HvToast
 	bool		may_vanish;
 	bool		guesses;		/* values may be looked for without the index */
 	bool		pinned;			/* a fetch may have left pages pinned */
+	HvToastPin	now[HV_TOAST_PINS]; /* where the value to be read is expected, */
+	HvToastPin	next[HV_TOAST_PINS];	/* and the one after it */
 };
 
 HvToast *
@@ -118,6 +120,8 @@ HvToastEnd(HvToast *toast)
 void
 HvToastRelease(HvToast *toast)
 {
+	HvStoreToastUnpin(toast->now);
+	HvStoreToastUnpin(toast->next);
 	if (!toast->pinned)
 		return;
 	ExecClearTuple(toast->slot);
@@ -216,8 +220,8 @@ load_neighbours(HvToast *toast, HvToastValue *value, BlockNumber block)
 		if (step < 0 && !(value->missing & 1))
 			continue;
 		for (; value->missing && look.found > 0 && block_exists(toast, next); next += step)
-			HvStoreToastLook(toast->table, (BlockNumber) next,
-							 toast->toast_snapshot, value, &look);
+			HvStoreToastLook(toast->table, (BlockNumber) next, toast->toast_snapshot,
+							 toast->now, value, &look);
 	}
 	return value->missing == 0;
 }
@@ -246,8 +250,8 @@ load_by_guess(HvToast *toast, HvGuess *guess, HvToastValue *value)
 		HvToastLook look;
 		double		step;
 
-		HvStoreToastLook(toast->table, (BlockNumber) position, toast->toast_snapshot, value,
-						 &look);
+		HvStoreToastLook(toast->table, (BlockNumber) position, toast->toast_snapshot,
+						 toast->now, value, &look);
 		if (look.found > 0)
 		{
 			bool		complete = value->missing == 0 ||
@@ -287,6 +291,12 @@ HvToastSize(const struct varatt_external *pointer)
 	return VARATT_EXTERNAL_GET_EXTSIZE(*pointer) + VARHDRSZ;
 }
 
+static int
+count_chunks(const struct varatt_external *pointer)
+{
+	return (VARATT_EXTERNAL_GET_EXTSIZE(*pointer) + TOAST_MAX_CHUNK_SIZE - 1) / TOAST_MAX_CHUNK_SIZE;
+}
+
 bool
 HvToastLoad(HvToast *toast, const struct varatt_external *pointer, struct varlena *result)
 {
@@ -296,7 +306,7 @@ HvToastLoad(HvToast *toast, const struct varatt_external *pointer, struct varlen
 	value.id = pointer->va_valueid;
 	value.size = VARATT_EXTERNAL_GET_EXTSIZE(*pointer);
 	value.data = VARDATA(result);
-	value.nchunks = (value.size + TOAST_MAX_CHUNK_SIZE - 1) / TOAST_MAX_CHUNK_SIZE;
+	value.nchunks = count_chunks(pointer);
 	if (VARATT_EXTERNAL_IS_COMPRESSED(*pointer))
 		SET_VARSIZE_COMPRESSED(result, value.size + VARHDRSZ);
 	else
@@ -315,12 +325,27 @@ HvToastLoad(HvToast *toast, const struct varatt_external *pointer, struct varlen
 }
 
 void
+HvToastExpect(HvToast *toast, const struct varatt_external *pointer)
+{
+	double		position;
+
+	HvStoreToastUnpin(toast->now);
+	memcpy(toast->now, toast->next, sizeof(toast->now));
+	memset(toast->next, 0, sizeof(toast->next));
+	if (pointer != NULL && toast->guesses && count_chunks(pointer) <= HV_TOAST_MAX_CHUNKS &&
+		HvGuessAhead(HvGuessFor(RelationGetRelid(toast->table)), pointer->va_valueid,
+					 &position) &&
+		block_exists(toast, position) && block_exists(toast, position + HV_TOAST_PINS - 1))
+		HvStoreToastExpect(toast->table, position, count_chunks(pointer), toast->next);
+}
+
+void
 HvToastPrefetch(HvToast *toast, const struct varatt_external *pointer)
 {
 	double		position;
 
 	if (toast->guesses &&
-		HvGuessWhere(HvGuessFor(RelationGetRelid(toast->table)), pointer->va_valueid,
+		HvGuessAhead(HvGuessFor(RelationGetRelid(toast->table)), pointer->va_valueid,
 					 &position) &&
 		block_exists(toast, position))
 		HvStorePrefetch(toast->table, (BlockNumber) position);

@@ -49,6 +49,14 @@ extern Size HvToastSize(const struct varatt_external *pointer);
 extern bool HvToastLoad(HvToast *toast, const struct varatt_external *pointer,
 						struct varlena *result);
 
+/*
+ * Pins the pages where the value after next is likely to stand, and has the processor bring
+ * its bytes from memory while the next one is read.  Called before each HvToastLoad,
+ * once more before the first; NULL: nothing comes after next.  HvToastRelease lets go of
+ * what is pinned.
+ */
+extern void HvToastExpect(HvToast *toast, const struct varatt_external *pointer);
+
 /* Asks for the first page of a value to be read soon, if it is known which. */
 extern void HvToastPrefetch(HvToast *toast, const struct varatt_external *pointer);
 
