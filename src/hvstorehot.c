@@ -42,6 +42,8 @@
  */
 #define HOT_ENTRIES 65536
 
+#define CACHE_LINE	64
+
 typedef struct HotEntry
 {
 	BlockNumber block;
@@ -83,4 +85,19 @@ HvHotRead(Relation relation, BlockNumber block)
 	entry->block = block;
 	entry->buffer = ReadBuffer(relation, block);
 	return entry->buffer;
+}
+
+void
+HvHotPrefetch(Relation relation, BlockNumber block)
+{
+	const HotEntry *entry = entry_of(relation, block);
+	const char *page;
+
+	if (entry->block != block || entry->buffer == InvalidBuffer ||
+		RelationUsesLocalBuffers(relation))
+		return;
+	__builtin_prefetch(GetBufferDescriptor(entry->buffer - 1));
+	page = BufferGetPage(entry->buffer);
+	for (int at = 0; at < BLCKSZ; at += CACHE_LINE)
+		__builtin_prefetch(page + at);
 }

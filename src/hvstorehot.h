@@ -25,4 +25,10 @@
  */
 extern Buffer HvHotRead(Relation relation, BlockNumber block);
 
+/*
+ * Asks the processor for the bytes of a page that will be read soon, if this backend has
+ * met it in a buffer.  Pins nothing: the buffer may hold another page by now.
+ */
+extern void HvHotPrefetch(Relation relation, BlockNumber block);
+
 #endif							/* HVSTOREHOT_H */
