@@ -40,10 +40,15 @@ SET enable_seqscan = off;
 CREATE FUNCTION recall_leaves(target float8) RETURNS bigint
 LANGUAGE plpgsql AS
 $$
+DECLARE
+	leaves bigint := 0;
 BEGIN
 	PERFORM set_config('hvtree.target_recall', target::text, true);
-	PERFORM id FROM recalled ORDER BY v <=> recall_vector(77) LIMIT 10;
-	RETURN (SELECT level_pages[1] FROM hvtree_last_scan());
+	FOR i IN 1 .. 20 LOOP
+		PERFORM id FROM recalled ORDER BY v <=> recall_vector(100 * i) LIMIT 10;
+		leaves := leaves + (SELECT level_pages[1] FROM hvtree_last_scan());
+	END LOOP;
+	RETURN leaves;
 END
 $$;
 SELECT recall_leaves(0.8) < recall_leaves(0.99) AND recall_leaves(0.99) <= recall_leaves(0.9999) AS more_leaves;

@@ -67,6 +67,11 @@
 /* halvings of the range that the leaves for a hundred rows are sought in */
 #define HALVINGS		5
 
+/* distances that scans of a hundred rows may stop at, and leaves they may read more */
+#define LEAST_STOP		0.3
+#define MOST_STOP		1.6
+#define MORE_LEAVES		2
+
 /* a margin that makes ten rows dearer than this is not tried for a hundred */
 #define DEAR			1.15
 
@@ -83,6 +88,23 @@
 static const float margins[] = {0.4f, 0.8f, 1.2f, 1.6f, 2.0f, 2.4f, 2.7f};
 
 #define NMARGINS	((int) lengthof(margins))
+
+/* a distance to stop at with which a scan never does: 0 would be an older curve */
+#define NEVER			0.001
+
+static const float stops[] = {
+	NEVER, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f, 0.75f, 0.8f, 0.85f, 0.9f, 0.95f, 1.0f, 1.05f, 1.1f, 1.2f, 1.3f
+};
+
+#define NSTOPS	((int) lengthof(stops))
+
+/* what a scan of ten rows, or many on the average, find and take */
+typedef struct Try
+{
+	float		leaves;
+	float		recall;
+	float		fetches;
+} Try;
 
 /* what a plan of one target and margin reaches and costs */
 typedef struct CurvePlan
@@ -102,7 +124,10 @@ typedef struct Calibration
 	double		row_cost;
 	int			steps;
 	int			leaves[MOST_STEPS]; /* that are tried */
-	CurvePlan		plans[HV_CURVE_TARGETS][NMARGINS];
+	Try			tries[MOST_STEPS][QUERIES]; /* with the margin at hand */
+	float		arrivals[NSTOPS][QUERIES];	/* in steps, where scans stop */
+	CurvePlan	plans[HV_CURVE_TARGETS][NMARGINS];
+	CurvePlan  *best[HV_CURVE_TARGETS];
 } Calibration;
 
 /* Queries --------------------------------------------------------------------- */
@@ -156,14 +181,25 @@ trace_queries(Calibration *work)
 
 /* Plans ----------------------------------------------------------------------- */
 
-/* Sizes of a scan that is replayed: so many leaves for ten rows, and for a hundred. */
+/* Sizes of a scan that is replayed: so many leaves at most for ten rows, and for a hundred. */
 static HvSizing
 sizing_of(double ten, double hundred)
 {
 	HvSizing	sizing = {.measured = true, .rerank = -1};
 
-	sizing.leaves[0] = sizing.leaves[1] = ten;
-	sizing.leaves[2] = hundred;
+	sizing.leaves[0] = ten;
+	sizing.leaves[1] = hundred;
+	return sizing;
+}
+
+/* The same of a plan, but for what a hundred rows take. */
+static HvSizing
+sizing_of_plan(const CurvePlan *plan, double hundred, double stop_many)
+{
+	HvSizing	sizing = sizing_of(plan->point.leaves[0], hundred);
+
+	sizing.stop[0] = plan->point.stop;
+	sizing.stop[1] = stop_many;
 	return sizing;
 }
 
@@ -188,60 +224,146 @@ choose_steps(Calibration *work)
 	work->leaves[work->steps++] = (int) most;
 }
 
-/*
- * The leaves that reach a target, between two that were tried; what queries miss that
- * read the one or the other is the mean of both.
- */
-static double
-crossing(const Calibration *work, const HvReplayResult *results, int rank, double target)
+/* Where a number of leaves lies among the steps, counted from 0. */
+static float
+step_of(const Calibration *work, int leaves)
 {
 	int			i = 0;
 
-	while (i < work->steps - 1 && results[i].recall[rank] < target)
+	while (i < work->steps - 1 && work->leaves[i + 1] <= leaves)
 		i++;
-	if (i > 0 && results[i].recall[rank] >= target)
-	{
-		double		before = results[i - 1].recall[rank];
-		double		after = results[i].recall[rank];
-		double		share = after > before ? (target - before) / (after - before) : 1;
-
-		return work->leaves[i - 1] + share * (work->leaves[i] - work->leaves[i - 1]);
-	}
-	return work->leaves[i];
+	if (i == work->steps - 1 || leaves <= work->leaves[i])
+		return i;
+	return i + (float) (leaves - work->leaves[i]) / (work->leaves[i + 1] - work->leaves[i]);
 }
 
-/* Makes the plans of one margin for one and for ten rows. */
+/* Finds out where scans of ten rows stop, for each distance to stop at. */
 static void
-plan_few(Calibration *work, HvReplay *replay, int m)
+find_arrivals(Calibration *work, const HvReplay *replay)
 {
-	HvReplayResult results[MOST_STEPS];
+	for (int s = 0; s < NSTOPS; s++)
+	{
+		for (int t = 0; t < work->ntraces; t++)
+			work->arrivals[s][t] = step_of(work, HvReplayArrival(replay, t, stops[s]));
+	}
+}
 
-	HvReplaySetMargin(replay, margins[m]);
+/* Replays scans of ten rows with all numbers of leaves. */
+static void
+try_few(Calibration *work, HvReplay *replay)
+{
 	for (int i = 0; i < work->steps; i++)
 	{
 		HvSizing	sizing = sizing_of(work->leaves[i], work->leaves[i]);
 
-		HvReplayRun(replay, &sizing, 1, &results[i]);
-	}
-	for (int t = 0; t < HV_CURVE_TARGETS; t++)
-	{
-		CurvePlan	   *plan = &work->plans[t][m];
-		double		target = HvCurveTarget(t) + Min(ABOVE, (1 - HvCurveTarget(t)) / 4);
-		HvReplayResult result;
-		HvSizing	sizing;
-
-		plan->point.margin = margins[m];
-		plan->point.leaves[0] = crossing(work, results, 0, target);
-		plan->point.leaves[1] = crossing(work, results, 1, target);
-		plan->reaches = results[work->steps - 1].recall[1] >= target;
-		for (int k = 0; k < 2; k++)
+		HvReplaySetSizing(replay, &sizing);
+		for (int t = 0; t < work->ntraces; t++)
 		{
-			sizing = sizing_of(plan->point.leaves[k], WIDTH);
-			HvReplayRun(replay, &sizing, k, &result);
-			plan->point.fetches[k] = result.fetches[k];
-			plan->cost[k] = cost_of(work, plan->point.leaves[k], result.fetches[k]);
+			HvReplayResult result = {0};
+
+			CHECK_FOR_INTERRUPTS();
+			HvReplayScan(replay, t, 0, &result);
+			work->tries[i][t].leaves = work->leaves[i];
+			work->tries[i][t].recall = (float) result.recall[0];
+			work->tries[i][t].fetches = (float) result.fetches[0];
 		}
 	}
+}
+
+/* between two tries, or their sums */
+static Try
+mix(Try a, Try b, float share)
+{
+	a.leaves += share * (b.leaves - a.leaves);
+	a.recall += share * (b.recall - a.recall);
+	a.fetches += share * (b.fetches - a.fetches);
+	return a;
+}
+
+/* The mean of scans of ten rows that read so many leaves at most. */
+static Try
+mean_try(const Calibration *work, int s, int step)
+{
+	Try			sum = {0};
+
+	for (int t = 0; t < work->ntraces; t++)
+	{
+		float		at = Min(work->arrivals[s][t], step);
+		int			i = (int) at;
+		Try			one = work->tries[i][t];
+
+		if (at > i)
+			one = mix(one, work->tries[i + 1][t], at - i);
+		sum.leaves += one.leaves;
+		sum.recall += one.recall;
+		sum.fetches += one.fetches;
+	}
+	sum.leaves /= work->ntraces;
+	sum.recall /= work->ntraces;
+	sum.fetches /= work->ntraces;
+	return sum;
+}
+
+/*
+ * Completes a plan of ten rows with the fewest leaves that reach the target with a
+ * distance to stop at, if these are cheaper than what it has; "means" are of all steps.
+ */
+static void
+consider_stop(const Calibration *work, const Try *means, int s, double target, CurvePlan *plan)
+{
+	int			i = 0;
+	float		share = 0;
+	Try			at;
+	double		cost;
+
+	while (i < work->steps - 1 && means[i].recall < target)
+		i++;
+	at = means[i];
+	if (i > 0 && at.recall >= target)
+	{
+		share = (target - means[i - 1].recall) / (at.recall - means[i - 1].recall);
+		at = mix(means[i - 1], at, share);
+	}
+	cost = cost_of(work, at.leaves, at.fetches);
+	if (means[i].recall < target && (s > 0 || plan->reaches))
+		return;
+	if (plan->cost[0] > 0 && cost >= plan->cost[0])
+		return;
+	plan->reaches = means[i].recall >= target;
+	plan->cost[0] = cost;
+	plan->point.stop = stops[s];
+	plan->point.read = at.leaves;
+	plan->point.leaves[0] = i > 0 && share > 0 ?
+		work->leaves[i - 1] + share * (work->leaves[i] - work->leaves[i - 1]) : work->leaves[i];
+	plan->point.fetches[0] = at.fetches;
+}
+
+static void
+plan_few(Calibration *work, HvReplay *replay, int m)
+{
+	HvReplaySetMargin(replay, margins[m]);
+	try_few(work, replay);
+	for (int t = 0; t < HV_CURVE_TARGETS; t++)
+		work->plans[t][m].point.margin = margins[m];
+	for (int s = 0; s < NSTOPS; s++)
+	{
+		Try			means[MOST_STEPS];
+
+		for (int i = 0; i < work->steps; i++)
+			means[i] = mean_try(work, s, i);
+		for (int t = 0; t < HV_CURVE_TARGETS; t++)
+		{
+			double		target = HvCurveTarget(t) + Min(ABOVE, (1 - HvCurveTarget(t)) / 4);
+			consider_stop(work, means, s, target, &work->plans[t][m]);
+		}
+	}
+}
+
+/* The recall to be aimed at with a hundred rows. */
+static double
+enough_of_many(double target)
+{
+	return target + (target < HIGH_TARGET ? ABOVE : -Min(BELOW_HIGH, (1 - target) / 4));
 }
 
 /*
@@ -253,28 +375,67 @@ plan_few(Calibration *work, HvReplay *replay, int m)
 static void
 plan_many(Calibration *work, HvReplay *replay, double target, CurvePlan *plan)
 {
-	double		enough = target + (target < HIGH_TARGET ? ABOVE : -Min(BELOW_HIGH, (1 - target) / 4));
-	double		low = plan->point.leaves[1];
+	double		enough = enough_of_many(target);
+	double		low = plan->point.leaves[0];
 	double		high = Max(work->leaves[work->steps - 1], low);
 	HvReplayResult result;
-	HvSizing	sizing = sizing_of(low, high);
+	HvSizing	sizing = sizing_of_plan(plan, high, NEVER);
 
-	HvReplayRun(replay, &sizing, 2, &result);
-	plan->reaches &= result.recall[2] >= enough;
+	HvReplayRun(replay, &sizing, 1, &result);
+	plan->reaches &= result.recall[1] >= enough;
 	for (int i = 0; plan->reaches && i < HALVINGS && high > low * 1.02; i++)
 	{
 		double		middle = sqrt(low * high);
 
-		sizing = sizing_of(plan->point.leaves[1], middle);
-		HvReplayRun(replay, &sizing, 2, &result);
-		if (result.recall[2] >= enough)
+		sizing = sizing_of_plan(plan, middle, NEVER);
+		HvReplayRun(replay, &sizing, 1, &result);
+		if (result.recall[1] >= enough)
 			high = middle;
 		else
 			low = middle;
 	}
-	plan->point.leaves[2] = high;
-	plan->point.fetches[2] = result.fetches[2];
-	plan->cost[2] = cost_of(work, high, result.fetches[2]);
+	plan->point.leaves[1] = high;
+	plan->point.stop_many = NEVER;
+	plan->point.fetches[1] = result.fetches[1];
+	plan->cost[1] = cost_of(work, result.leaves[1], result.fetches[1]);
+}
+
+/*
+ * Lets scans of a hundred rows read MORE_LEAVES times as many at most, and stop at the
+ * nearest distance that reaches the target, if that is cheaper.
+ */
+static void
+plan_stop_of_many(Calibration *work, HvReplay *replay, double target, CurvePlan *plan)
+{
+	double		enough = enough_of_many(target);
+	double		leaves = Min(MORE_LEAVES * plan->point.leaves[1],
+							 Max(work->leaves[work->steps - 1], plan->point.leaves[0]));
+	double		low = LEAST_STOP;
+	double		high = MOST_STOP;
+
+	for (int i = 0; i < HALVINGS; i++)
+	{
+		double		middle = sqrt(low * high);
+		HvSizing	sizing = sizing_of_plan(plan, leaves, middle);
+		HvReplayResult result;
+		double		cost;
+
+		HvReplayRun(replay, &sizing, 1, &result);
+		cost = cost_of(work, result.leaves[1], result.fetches[1]);
+		if (result.recall[1] < enough)
+			high = middle;
+		else
+		{
+			low = middle;
+			if (cost < plan->cost[1])
+			{
+				plan->point.leaves[1] = leaves;
+				plan->point.stop_many = middle;
+				plan->point.fetches[1] = result.fetches[1];
+				plan->cost[1] = cost;
+			}
+		}
+	}
 }
 
 /* Is it worth while to see what this plan costs for a hundred rows? */
@@ -286,9 +447,9 @@ is_promising(const Calibration *work, int t, int m)
 	for (int i = 0; i < NMARGINS; i++)
 	{
 		if (work->plans[t][i].reaches)
-			best = Min(best, work->plans[t][i].cost[1]);
+			best = Min(best, work->plans[t][i].cost[0]);
 	}
-	return work->plans[t][m].reaches && work->plans[t][m].cost[1] <= DEAR * best;
+	return work->plans[t][m].reaches && work->plans[t][m].cost[0] <= DEAR * best;
 }
 
 /*
@@ -302,8 +463,34 @@ is_measurable(HvReplay *replay)
 	HvReplayResult result;
 
 	HvReplaySetMargin(replay, margins[NMARGINS - 1]);
-	HvReplayRun(replay, &sizing, 1, &result);
-	return result.recall[1] >= HvCurveTarget(0);
+	HvReplayRun(replay, &sizing, 0, &result);
+	return result.recall[0] >= HvCurveTarget(0);
+}
+
+/* The cheapest plan of a target: ten rows and a hundred count alike. */
+static CurvePlan *
+best_plan(Calibration *work, int t)
+{
+	CurvePlan  *plans = work->plans[t];
+	CurvePlan  *best = NULL;
+	double		ten = INFINITY;
+	double		hundred = INFINITY;
+
+	for (int m = 0; m < NMARGINS; m++)
+	{
+		if (!plans[m].reaches)
+			continue;
+		ten = Min(ten, plans[m].cost[0]);
+		hundred = Min(hundred, plans[m].cost[1]);
+	}
+	for (int m = 0; m < NMARGINS; m++)
+	{
+		if (plans[m].reaches &&
+			(best == NULL || plans[m].cost[0] / ten + plans[m].cost[1] / hundred <
+			 best->cost[0] / ten + best->cost[1] / hundred))
+			best = &plans[m];
+	}
+	return best ? best : &plans[NMARGINS - 1];
 }
 
 /* Makes the plans of all margins; false if nothing can be planned. */
@@ -317,6 +504,7 @@ make_plans(Calibration *work)
 	HvReplayInit(&replay, work->traces, work->ntraces);
 	if (!is_measurable(&replay))
 		return false;
+	find_arrivals(work, &replay);
 	for (int m = 0; m < NMARGINS; m++)
 		plan_few(work, &replay, m);
 	for (int t = 0; t < HV_CURVE_TARGETS; t++)
@@ -336,33 +524,13 @@ make_plans(Calibration *work)
 				work->plans[t][m].reaches = false;
 		}
 	}
+	for (int t = 0; t < HV_CURVE_TARGETS; t++)
+	{
+		work->best[t] = best_plan(work, t);
+		HvReplaySetMargin(&replay, work->best[t]->point.margin);
+		plan_stop_of_many(work, &replay, HvCurveTarget(t), work->best[t]);
+	}
 	return true;
-}
-
-/* The cheapest plan of a target: ten rows and a hundred count alike. */
-static const CurvePlan *
-best_plan(const Calibration *work, int t)
-{
-	const CurvePlan *plans = work->plans[t];
-	const CurvePlan *best = NULL;
-	double		ten = INFINITY;
-	double		hundred = INFINITY;
-
-	for (int m = 0; m < NMARGINS; m++)
-	{
-		if (!plans[m].reaches)
-			continue;
-		ten = Min(ten, plans[m].cost[1]);
-		hundred = Min(hundred, plans[m].cost[2]);
-	}
-	for (int m = 0; m < NMARGINS; m++)
-	{
-		if (plans[m].reaches &&
-			(best == NULL || plans[m].cost[1] / ten + plans[m].cost[2] / hundred <
-			 best->cost[1] / ten + best->cost[2] / hundred))
-			best = &plans[m];
-	}
-	return best ? best : &plans[NMARGINS - 1];
 }
 
 /* Calibration ----------------------------------------------------------------- */
@@ -386,7 +554,7 @@ calibrate(Relation heap, HvIndex *index, MemoryContext context)
 	curve.seq = index->meta.seq;
 	curve.rows = index->meta.rows;
 	for (int t = 0; t < HV_CURVE_TARGETS; t++)
-		curve.points[t] = best_plan(work, t)->point;
+		curve.points[t] = work->best[t]->point;
 	HV_DEBUG_POINT("calibrated");
 	HvMetaSetCurve(index->relation, &curve);
 }

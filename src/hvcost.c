@@ -258,7 +258,7 @@ hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	wanted = rows_wanted(&model);
 	*total_cost = scan_cost(&model, model.leaves, model.rows);
 	*startup_cost = takes_all(&model) ? *total_cost :
-		Min(scan_cost(&model, HvSizingLeaves(&model.sizing, wanted),
+		Min(scan_cost(&model, HvSizingExpectedLeaves(&model.sizing, wanted),
 					  HvSizingExpectedFetches(&model.sizing, wanted)), *total_cost);
 
 	/* a partial index has not all rows of the table */

@@ -368,11 +368,12 @@ add_curve(ResultRow *result, const HvCurve *curve)
 	{
 		const HvCurvePoint *point = &curve->points[i];
 
-		appendStringInfo(&json, "%s{\"target\": %g, \"margin\": %.4g, \"leaves\": [%.4g, %.4g, %.4g], "
-						 "\"fetches\": [%.4g, %.4g, %.4g]}", i > 0 ? ", " : "",
-						 HvCurveTarget(i), point->margin,
-						 point->leaves[0], point->leaves[1], point->leaves[2],
-						 point->fetches[0], point->fetches[1], point->fetches[2]);
+		appendStringInfo(&json, "%s{\"target\": %g, \"margin\": %.4g, \"stop\": [%.4g, %.4g], "
+						 "\"read\": %.4g, \"leaves\": [%.4g, %.4g], "
+						 "\"fetches\": [%.4g, %.4g]}", i > 0 ? ", " : "",
+						 HvCurveTarget(i), point->margin, point->stop, point->stop_many, point->read,
+						 point->leaves[0], point->leaves[1],
+						 point->fetches[0], point->fetches[1]);
 	}
 	appendStringInfoString(&json, "]}");
 	add_value(result, Int64GetDatum((int64) Min(curve->rows, 1e18)));

@@ -48,6 +48,12 @@ verify_curve(const HvCurve *curve)
 
 		if (!(point->margin >= 0 && point->margin <= HV_CURVE_MOST_MARGIN))
 			return "has a margin out of range";
+		if (!(point->stop >= 0 && point->stop <= HV_CURVE_MOST_STOP &&
+			  point->stop_many >= 0 &&
+			  (point->stop == 0 || point->stop_many <= HV_CURVE_MOST_STOP)))
+			return "has distances to stop at out of range";
+		if (!(point->read >= 0 && point->read <= HV_CURVE_MOST_LEAVES))
+			return "has sizes of scans out of range";
 		for (int k = 0; k < HV_CURVE_RANKS; k++)
 		{
 			if (!(point->leaves[k] >= 1 && point->leaves[k] <= HV_CURVE_MOST_LEAVES &&

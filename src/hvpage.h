@@ -121,19 +121,23 @@ StaticAssertDecl(sizeof(HvInnerEntryData) == 24, "inner entry is part of the fil
 /*
  * How far scans of this index must look, as the index has measured on rows of its
  * own (hvcalibrate.h): for each of some targets of recall a margin of the rerank
- * bounds, and for the first 1, 10 and 100 rows how many leaves, and how many rows
- * are fetched.  The targets themselves are HvCurveTarget's.
+ * bounds, how many leaves are read at most before the first 10 and 100 rows, and how
+ * far away the next leaf may be, and how many rows are fetched for them.
+ * The targets themselves are HvCurveTarget's.
  */
 #define HV_CURVE_TARGETS	8
-#define HV_CURVE_RANKS		3
+#define HV_CURVE_RANKS		2
+#define HV_CURVE_MOST_STOP	100.0f
 #define HV_CURVE_MOST_MARGIN	10.0f
 #define HV_CURVE_MOST_LEAVES	1e6f
 
 typedef struct HvCurvePoint
 {
 	float		margin;			/* standard errors of HvLeafScorer */
-	float		reserved;		/* zero */
-	float		leaves[HV_CURVE_RANKS];
+	float		stop;			/* of HvSizing for 10 rows; 0 = scans do not stop early */
+	float		read;			/* leaves that scans of ten rows read on the average */
+	float		leaves[HV_CURVE_RANKS]; /* at most, before 10 and 100 rows */
+	float		stop_many;		/* for 100 rows, where stop is not 0 */
 	float		fetches[HV_CURVE_RANKS];
 } HvCurvePoint;
 
@@ -216,7 +220,7 @@ HvCurveTarget(int i)
 static inline double
 HvCurveRank(int i)
 {
-	static const double ranks[HV_CURVE_RANKS] = {1, 10, 100};
+	static const double ranks[HV_CURVE_RANKS] = {10, 100};
 
 	return ranks[i];
 }

@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
+#include "hvleaf.h"
 #include "hvreplay.h"
 
 /* as in hvscan.c; more than MIN_WINDOW only from 64 rows on */
@@ -52,7 +53,65 @@ typedef struct Replayed
 	int			nearest;		/* row in hand, -1 = none */
 	int			fetched;
 	double		slack;
+	int			number;			/* of the trace */
 } Replayed;
+
+/*
+ * For each number of leaves the least "stop" with which a scan goes on: the distance of
+ * the tenth row in them over that of the next leaf.  Never more than with a leaf less.
+ */
+static float *
+find_arrivals(const HvTrace *trace)
+{
+	float	   *arrivals = palloc(trace->nleaves * sizeof(float));
+	int		   *by_leaf = palloc(trace->nrows * sizeof(int));
+	int		   *ends = palloc0((trace->nleaves + 2) * sizeof(int));
+	HvNearest	nearest = {0};
+	float		least = FLT_MAX;
+
+	for (int i = 0; i < trace->nrows; i++)
+		ends[trace->rows[i].leaf + 1]++;
+	for (int l = 1; l <= trace->nleaves; l++)
+		ends[l + 1] += ends[l];
+	for (int i = 0; i < trace->nrows; i++)
+		by_leaf[ends[trace->rows[i].leaf]++] = i;
+	for (int l = 1; l < trace->nleaves; l++)
+	{
+		float		last;
+
+		for (int i = ends[l - 1]; i < ends[l]; i++)
+			HvNearestNote(&nearest, by_leaf[i], trace->rows[by_leaf[i]].estimate);
+		last = HvNearestLast(&nearest);
+		if (trace->distances[l] > 0 && last < FLT_MAX)
+			least = Min(least, last / trace->distances[l]);
+		arrivals[l - 1] = least;
+	}
+	arrivals[trace->nleaves - 1] = 0;
+	pfree(by_leaf);
+	pfree(ends);
+	return arrivals;
+}
+
+int
+HvReplayArrival(const HvReplay *replay, int trace, double stop)
+{
+	const float *arrivals = replay->arrivals[trace];
+	int			low = 1;
+	int			high = replay->traces[trace].nleaves;
+
+	if (stop == 0)
+		return high;
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (arrivals[middle - 1] < stop)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
 
 void
 HvReplayInit(HvReplay *replay, const HvTrace *traces, int ntraces)
@@ -62,9 +121,11 @@ HvReplayInit(HvReplay *replay, const HvTrace *traces, int ntraces)
 	replay->traces = traces;
 	replay->ntraces = ntraces;
 	replay->orders = palloc(ntraces * sizeof(HvKeyed *));
+	replay->arrivals = palloc(ntraces * sizeof(float *));
 	for (int i = 0; i < ntraces; i++)
 	{
 		replay->orders[i] = palloc(traces[i].nrows * sizeof(HvKeyed));
+		replay->arrivals[i] = find_arrivals(&traces[i]);
 		most = Max(most, traces[i].nrows);
 	}
 	replay->waiting = palloc(most * sizeof(HvKeyed));
@@ -170,6 +231,21 @@ send_row(Replayed *scan)
 		word * WORD_BITS + pg_rightmost_one_pos64(words[word]);
 }
 
+/* Would the scan stop here, though it may read more?  (HvSearchHasArrived) */
+static bool
+has_arrived(const Replayed *scan)
+{
+	const HvTrace *trace = scan->trace;
+	double		stop = scan->replay->stop[scan->sent < HV_NEAREST_ROWS ? 0 : 1];
+
+	if (stop == 0 || scan->leaves == 0 || scan->leaves >= trace->nleaves)
+		return false;
+	if (scan->sent < HV_NEAREST_ROWS)
+		return scan->replay->arrivals[scan->number][scan->leaves - 1] < stop;
+	return scan->nearest >= 0 &&
+		trace->distances[scan->leaves] * stop > trace->rows[scan->nearest].square;
+}
+
 /* Does what is needed before the next row, and sends it; false if there is none. */
 static bool
 next_row(Replayed *scan)
@@ -179,7 +255,9 @@ next_row(Replayed *scan)
 		int			leaves = (int) (scan->replay->leaves[scan->sent] + scan->dither);
 
 		if (scan->leaves < leaves)
-			scan->leaves = Max(leaves, scan->leaves + scan->leaves / 8);
+			leaves = Max(leaves, scan->leaves + scan->leaves / 8);
+		while (scan->leaves < leaves && !has_arrived(scan))
+			scan->leaves++;
 		if (take_window(scan))
 			continue;
 		if (scan->nearest >= 0)
@@ -192,9 +270,8 @@ next_row(Replayed *scan)
 	return true;
 }
 
-/* Replays one scan and adds what it found. */
-static void
-run_scan(HvReplay *replay, int t, int last, HvReplayResult *sum)
+void
+HvReplayScan(HvReplay *replay, int t, int last, HvReplayResult *sum)
 {
 	const HvTrace *trace = &replay->traces[t];
 	Size		size = (trace->nrows / WORD_BITS + 1) * sizeof(uint64);
@@ -202,7 +279,7 @@ run_scan(HvReplay *replay, int t, int last, HvReplayResult *sum)
 	int			most = Min((int) HvCurveRank(last), trace->nrows);
 	int			most_leaves = (int) (2 * Max(replay->leaves[most - 1], 1)) + 1;
 	float		far = trace->rows[Min(FAR_RANKS * most, trace->nrows) - 1].square;
-	Replayed	scan = {.replay = replay, .trace = trace, .waiting = replay->waiting, .last = -1, .nearest = -1};
+	Replayed	scan = {.replay = replay, .trace = trace, .number = t, .waiting = replay->waiting, .last = -1, .nearest = -1};
 	int			found[HV_CURVE_RANKS] = {0};
 
 	/* what no leaf of this scan holds, or lies far beyond its rows, is not looked at */
@@ -224,23 +301,32 @@ run_scan(HvReplay *replay, int t, int last, HvReplayResult *sum)
 		}
 		sum->recall[i] += (double) found[i] / rank;
 		sum->fetches[i] += scan.fetched;
+		sum->leaves[i] += scan.leaves;
 	}
+}
+
+void
+HvReplaySetSizing(HvReplay *replay, const HvSizing *sizing)
+{
+	for (int k = 1; k <= HV_TRACE_NEIGHBORS; k++)
+		replay->leaves[k - 1] = HvSizingWanted(sizing, k);
+	memcpy(replay->stop, sizing->stop, sizeof(replay->stop));
 }
 
 void
 HvReplayRun(HvReplay *replay, const HvSizing *sizing, int last, HvReplayResult *result)
 {
 	memset(result, 0, sizeof(HvReplayResult));
-	for (int k = 1; k <= HV_TRACE_NEIGHBORS; k++)
-		replay->leaves[k - 1] = HvSizingWanted(sizing, k);
+	HvReplaySetSizing(replay, sizing);
 	for (int t = 0; t < replay->ntraces; t++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		run_scan(replay, t, last, result);
+		HvReplayScan(replay, t, last, result);
 	}
 	for (int i = 0; i <= last; i++)
 	{
 		result->recall[i] /= replay->ntraces;
 		result->fetches[i] /= replay->ntraces;
+		result->leaves[i] /= replay->ntraces;
 	}
 }

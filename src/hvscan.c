@@ -427,6 +427,28 @@ sent_by_all(const HvScan *state)
 }
 
 /*
+ * How near leaves must be to be read for the row of a rank.  Beyond the ranks that were
+ * measured that does not matter: there a scan is being filtered, and what is near says
+ * little of where the rows are that pass.
+ */
+static HvGoal
+goal_of(const HvScan *state, int64 rank)
+{
+	HvGoal		goal = {0};
+
+	if (state->everything_first)
+		return goal;
+	if (rank > HV_NEAREST_ROWS)
+	{
+		if (!HvOrderHasNumber(&state->order))
+			return goal;
+		goal.near = square_of(state, HvOrderNearest(&state->order)->distance);
+	}
+	goal.stop = HvSizingStop(&state->search.sizing, rank);
+	return goal;
+}
+
+/*
  * Does the work that must be done before the next row.  How many leaves are read is
  * a matter of all participants; what they read each reranks by itself.
  */
@@ -437,16 +459,18 @@ prepare_next_row(HvScan *state)
 
 	while (!is_cut_short(state))
 	{
-		int			leaves = HvSizingLeaves(&search->sizing, sent_by_all(state) + 1);
+		int64		rank = sent_by_all(state) + 1;
+		int			leaves = HvSizingLeaves(&search->sizing, rank);
 		int			read = HvSearchLeaves(search);
+		HvGoal		goal = goal_of(state, rank);
 		double		bound;
 
 		if (state->everything_first)
 			leaves = INT_MAX;
-		if (!search->exhausted && read < leaves)
+		if (!search->exhausted && read < leaves && !HvSearchHasArrived(search, goal))
 		{
 			/* candidates are put in order anew each time: not for one leaf */
-			HvSearchVisit(search, Max(leaves, read + read / 8));
+			HvSearchApproach(search, Max(leaves, read + read / 8), goal);
 			state->everything_first |= HvSearchIsOnePage(search);
 			continue;
 		}

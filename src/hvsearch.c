@@ -49,6 +49,12 @@
 /* as good as all of them */
 #define MOST_LEAVES		(1 << 29)
 
+/*
+ * Leaves that are looked for at first by who may stop soon; then as many again as were
+ * read.  (Others look for as many as they will read.)
+ */
+#define FIRST_STEP		16
+
 /* leaves read between two looks at what is worth refining */
 #define LEAVES_A_ROUND	8
 
@@ -85,6 +91,7 @@ prepare(HvSearch *search)
 	search->scorer.margin = search->sizing.margin;
 	search->scorer.max_norm = search->index->space.max_norm;
 	search->scorer.cutoff = FLT_MAX;
+	search->scorer.nearest.count = 0;
 	HvStoreSourceInit(&search->source, search->relation, &search->index->layout);
 	HvDescentInit(&search->descent, &search->source.source, &search->index->layout,
 				  MIN_BEAM, search->context);
@@ -357,19 +364,33 @@ update_cutoff(HvSearch *search)
 	search->cutoff_tuples = search->leaf_tuples;
 }
 
-/* Reads the next few leaves; false where the descent has no more. */
+bool
+HvSearchHasArrived(const HvSearch *search, HvGoal goal)
+{
+	const HvLevelNodes *bottom = &search->descent.levels[0];
+
+	if (goal.stop == 0 || bottom->taken == bottom->sorted)
+		return false;
+	if (goal.near == 0)
+		goal.near = HvNearestLast(&search->scorer.nearest);
+	return bottom->nodes[bottom->taken].key * goal.stop > goal.near;
+}
+
+/* Reads the next few leaves, to the goal; false where the descent has no more. */
 static bool
-read_round(HvSearch *search, int leaves)
+read_round(HvSearch *search, int leaves, HvGoal goal)
 {
 	int64		misses = pgBufferUsage.shared_blks_read;
 	instr_time	start;
-	const HvNode *node = NULL;
+	bool		found = true;
 
 	INSTR_TIME_SET_CURRENT(start);
-	for (int i = 0; i < leaves; i++)
+	for (int i = 0; i < leaves && !HvSearchHasArrived(search, goal); i++)
 	{
-		node = HvDescentNext(&search->descent);
-		if (node == NULL)
+		const HvNode *node = HvDescentNext(&search->descent);
+
+		found = node != NULL;
+		if (!found)
 			break;
 		expect_leaf(search);
 		read_leaf(search, node->extra);
@@ -378,23 +399,30 @@ read_round(HvSearch *search, int leaves)
 	}
 	update_cutoff(search);
 	add_time(&search->leaves_time, start);
-	return node != NULL;
+	return found;
 }
 
-void
-HvSearchVisit(HvSearch *search, int leaves)
+/* As HvSearchApproach. */
+static void
+visit(HvSearch *search, int leaves, HvGoal goal)
 {
 	MemoryContext old = MemoryContextSwitchTo(search->context);
 	int			missing;
 
-	while (!search->exhausted && (missing = leaves - HvSearchLeaves(search)) > 0)
+	while (!search->exhausted && (missing = leaves - HvSearchLeaves(search)) > 0 &&
+		   !HvSearchHasArrived(search, goal))
 	{
+		int			given = search->descent.levels[0].taken;
+
 		CHECK_FOR_INTERRUPTS();
-		if (read_round(search, Min(missing, LEAVES_A_ROUND)))
+		if (read_round(search, Min(missing, LEAVES_A_ROUND), goal))
 			continue;
 
+		/* who may stop soon goes by the steps that a trace takes (hvtrace.c) */
+		if (goal.stop > 0)
+			missing = Min(missing, Max(given, FIRST_STEP));
 		/* some that were given out were gone or read before: count from there */
-		widen(search, search->descent.levels[0].taken + Min(missing, MOST_LEAVES));
+		widen(search, given + Min(missing, MOST_LEAVES));
 		HV_DEBUG_POINT("scan-descended");
 		if (HvDescentExhausted(&search->descent))
 		{
@@ -406,4 +434,18 @@ HvSearchVisit(HvSearch *search, int leaves)
 		}
 	}
 	MemoryContextSwitchTo(old);
+}
+
+void
+HvSearchVisit(HvSearch *search, int leaves)
+{
+	HvGoal		none = {0};
+
+	visit(search, leaves, none);
+}
+
+void
+HvSearchApproach(HvSearch *search, int leaves, HvGoal goal)
+{
+	visit(search, leaves, goal);
 }

@@ -54,6 +54,13 @@ typedef struct HvSearch
 	instr_time	leaves_time;
 } HvSearch;
 
+/* how near the next leaf must be to be read */
+typedef struct HvGoal
+{
+	double		stop;			/* of HvSizing, 0 = it need not be */
+	double		near;			/* the squared distance of a row, 0 = the tenth */
+} HvGoal;
+
 /*
  * One search object serves one scan; memory comes from context (reset by the caller).
  * In a parallel scan it is this participant's part of it.
@@ -72,5 +79,13 @@ extern bool HvSearchIsOnePage(const HvSearch *search);
  * one page at a time, none on return.
  */
 extern void HvSearchVisit(HvSearch *search, int leaves);
+
+/*
+ * The same, but stops before a leaf whose squared distance times "stop" is more than
+ * "near"; where near is 0, than that of the tenth of the rows met, by its estimate.
+ * HasArrived: would it read nothing at all?
+ */
+extern void HvSearchApproach(HvSearch *search, int leaves, HvGoal goal);
+extern bool HvSearchHasArrived(const HvSearch *search, HvGoal goal);
 
 #endif							/* HVSEARCH_H */

@@ -20,7 +20,9 @@ typedef struct HvSizing
 {
 	bool		measured;		/* by the curve of the index */
 	bool		grown;			/* the index has outgrown that curve */
-	double		leaves[HV_CURVE_RANKS]; /* before the first 1, 10, 100 rows */
+	double		leaves[HV_CURVE_RANKS]; /* at most before the first 10, 100 rows */
+	double		read;			/* on the average before the first ten */
+	double		stop[HV_CURVE_RANKS];	/* see HvSizingStop; 0 = never */
 	double		fetches[HV_CURVE_RANKS];	/* rows reranked for them */
 	double		dither;			/* 0 .. 1, see HvSizingDither */
 	double		probes;			/* by hand or rule: leaves before the first ten rows */
@@ -50,6 +52,16 @@ extern double HvSizingWanted(const HvSizing *sizing, double k);
  * hold most neighbours a leaf more or less is too much: .04 of recall.
  */
 extern void HvSizingDither(HvSizing *sizing, const uint8 *code, int bytes);
+
+/*
+ * A scan that looks for the k-th row stops before it has read so many when the distance
+ * of the next leaf, squared, times this is more than that of the tenth row met (of rows
+ * beyond ten: of the nearest that was not sent yet).  0 = it does not.
+ */
+extern double HvSizingStop(const HvSizing *sizing, double k);
+
+/* Leaves that a scan of k rows is expected to read, for the cost estimate. */
+extern double HvSizingExpectedLeaves(const HvSizing *sizing, double k);
 
 /* Rows to have been reranked before it, with a fixed rerank. */
 extern int64 HvSizingRerank(const HvSizing *sizing, double k);

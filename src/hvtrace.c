@@ -236,8 +236,9 @@ move_own_leaf(HvTracer *tracer)
 	if (to == 0 || n < 2)
 		return;
 	key = (float) (tracer->leaf_keys[to - 1] * (n / (n - 1)) * (n / (n - 1)));
-	while (to < tracer->nleaves && tracer->leaf_keys[to] < key)
-		to++;
+	for (; to < tracer->nleaves && tracer->leaf_keys[to] < key; to++)
+		tracer->leaf_keys[to - 1] = tracer->leaf_keys[to];
+	tracer->leaf_keys[to - 1] = key;
 	for (int i = 0; i < tracer->nfound; i++)
 	{
 		int		   *leaf = &tracer->found[i].leaf;
@@ -382,5 +383,7 @@ HvTraceQuery(HvTracer *tracer, uint64 id, HvTrace *trace)
 		return false;
 	trace->rows = palloc(trace->nrows * sizeof(HvTraceRow));
 	memcpy(trace->rows, rows, trace->nrows * sizeof(HvTraceRow));
+	trace->distances = palloc(trace->nleaves * sizeof(float));
+	memcpy(trace->distances, tracer->leaf_keys, trace->nleaves * sizeof(float));
 	return true;
 }

@@ -32,6 +32,7 @@ typedef struct HvTraceRow
 typedef struct HvTrace
 {
 	int			nleaves;		/* leaves read */
+	float	   *distances;		/* of the leaves, squared, as the descent estimates them */
 	int			nrows;
 	HvTraceRow *rows;			/* nearest first */
 } HvTrace;

@@ -81,6 +81,71 @@ my $asked = recall($primary, $set, 10);
 cmp_ok(abs($recall - $asked), '<', 1e-6, "hvtree_recall: $recall, asked: $asked");
 is("$answered $within", '200 t', 'hvtree_recall asks all queries');
 
+# --- early stop -------------------------------------------------------------------
+
+# leaves that a scan of ten rows reads
+sub leaves_of
+{
+	my ($query) = @_;
+
+	return (split /\n/, $primary->safe_psql('postgres', qq{
+		SET enable_seqscan = off;
+		SELECT id FROM items ORDER BY v <-> (SELECT v FROM items_query WHERE id = $query) LIMIT 10;
+		SELECT level_pages[1] FROM hvtree_last_scan()}))[-1];
+}
+
+my @by_effort = sort { $a->[1] <=> $b->[1] } map { [ $_, leaves_of($_) ] }
+  split /\n/, $primary->safe_psql('postgres', 'SELECT id FROM items_query ORDER BY id LIMIT 60');
+my ($easy, $hard) = @by_effort[ 0, -1 ];
+cmp_ok(2 * $easy->[1], '<=', $hard->[1],
+	"an easy query reads fewer leaves than a hard one: $easy->[1], $hard->[1]");
+
+# who goes on after an early stop gets all rows, each once, in order but for the last
+foreach my $query ($easy, $hard)
+{
+	my $vector = "(SELECT v FROM items_query WHERE id = $query->[0])";
+	my @lines = split /\n/, $primary->safe_psql('postgres', qq{
+		SET enable_seqscan = off;
+		BEGIN;
+		DECLARE rows CURSOR FOR SELECT id, v <-> $vector AS d FROM items ORDER BY v <-> $vector;
+		FETCH 10 FROM rows;
+		FETCH ALL FROM rows;
+		COMMIT});
+	my (%seen, @distances);
+
+	foreach my $line (@lines)
+	{
+		my ($id, $distance) = split /\|/, $line;
+
+		$seen{$id}++;
+		push @distances, $distance;
+	}
+	is(scalar(@lines) . ' ' . scalar(keys %seen), '9000 9000', 'whoever pulls on gets each row once');
+	# what is late comes after all others, again in order
+	cmp_ok(scalar(grep { $distances[$_] < $distances[ $_ - 1 ] } 1 .. $#distances),
+		'<=', 1, 'in order, and late rows behind them');
+}
+
+# with a filter, and for numbers of rows that lie between those that were measured
+foreach my $filtered ([ 'id % 10 = 3', 10 ], [ 'id % 200 = 7', 10 ], [ 'true', 40 ], [ 'true', 300 ])
+{
+	my ($filter, $k) = @$filtered;
+	my $ids = 'SELECT array_agg(id) AS ids FROM (SELECT id FROM items'
+	  . " WHERE $filter ORDER BY v <-> q.v LIMIT $k) s";
+	my $share = $primary->safe_psql('postgres', qq{
+		SET enable_indexscan = off;
+		CREATE TEMP TABLE truth AS
+			SELECT q.id, t.ids FROM items_query q, LATERAL ($ids) t WHERE q.id % 4 = 0;
+		RESET enable_indexscan;
+		SET enable_seqscan = off;
+		SET enable_sort = off;
+		SELECT avg((SELECT count(*) FROM unnest(t.ids) i WHERE i = ANY (f.ids))::float8
+				   / cardinality(t.ids))
+		FROM items_query q JOIN truth t USING (id), LATERAL ($ids) f});
+
+	cmp_ok($share, '>=', 0.95 - $tolerance, "recall\@$k where $filter: $share");
+}
+
 # --- crash and standby ---------------------------------------------------------------
 
 $primary->stop('immediate');
@@ -132,8 +197,9 @@ $primary->stop;
 
 # metapage: header 24, fields 152, then the curve, its points from byte 24 on
 my $first_point = 24 + 152 + 24;
-foreach my $damage ([ 'margin', 0, pack('f<', -1) ], [ 'leaves', 12, pack('f<', 0.5) ],
-	[ 'fetches', 20, pack('f<', 9**9**9) ])
+foreach my $damage ([ 'margin', 0, pack('f<', -1) ], [ 'stop', 4, pack('f<', 1000) ],
+	[ 'read', 8, pack('f<', -1) ], [ 'leaves', 12, pack('f<', 0.5) ],
+	[ 'stop of many', 20, pack('f<', -9**9**9) ], [ 'fetches', 24, pack('f<', 9**9**9) ])
 {
 	my ($what, $at, $bytes) = @$damage;
 	my $saved;
