@@ -31,6 +31,7 @@
 #include "hvcompat.h"
 #include "hvleaf.h"
 #include "hvplace.h"
+#include "hvsample.h"
 #include "hvsums.h"
 
 /*
@@ -46,6 +47,9 @@
 /* a sort gets at least this much, whatever the tree takes */
 #define LEAST_SORT_KB		1024
 
+/* bytes that the sort needs for a tuple besides it */
+#define SORT_OVERHEAD		96
+
 /* rows between two notes for progress reports */
 #define ROWS_A_REPORT		256
 
@@ -60,6 +64,9 @@ typedef struct Assignment
 	HvPlacer   *placer;			/* NULL: all rows go to leaf 0 */
 	HvClusterTree tree;			/* its counts are those of all participants */
 	HvSums		sums;			/* likewise */
+	bool		kept;			/* the sample still is in memory: */
+	HvSample	sample;
+	int			next;			/* of it, see HvSampleFind */
 	Tuplesortstate *sort;
 	TupleTableSlot *slot;
 	float	   *projected;
@@ -89,15 +96,39 @@ leaf_is_full(void *arg, BlockNumber leaf)
 		(uint32) (LEAF_LIMIT * assignment->build->layout.leaf_capacity);
 }
 
-/* kB for the sort of each participant: what the tree leaves of the budget. */
+/* kB of maintenance_work_mem that tree, sums and a sample that was kept leave for sorts. */
+static double
+sort_budget(const HvBuild *build, const HvClusterTree *tree, Size kept)
+{
+	double		taken = kept;
+
+	if (tree->nleaves > 0)
+		taken += HvClusterSize(tree) + HvSumsSize(&build->layout, tree->nleaves);
+	return SORT_SHARE * maintenance_work_mem - taken / 1024;
+}
+
+/* The same for the sort of each participant. */
 static int
 sort_memory(const HvBuild *build, const HvClusterTree *tree)
 {
-	int			tree_kb = tree->nleaves == 0 ? 0 :
-		(int) ((HvClusterSize(tree) + HvSumsSize(&build->layout, tree->nleaves)) / 1024);
+	HvSample	sample;
+	Size		kept = HvSampleKept(build, &sample) ?
+		HvSampleSize(&build->layout, sample.vectors.capacity) : 0;
 
-	return Max(((int) (SORT_SHARE * maintenance_work_mem) - tree_kb) / HvCrewSize(build->crew),
-			   LEAST_SORT_KB);
+	return Max((int) (sort_budget(build, tree, kept) / HvCrewSize(build->crew)), LEAST_SORT_KB);
+}
+
+bool
+HvAssignKeepsSample(const HvBuild *build, const HvClusterTree *tree)
+{
+	HvSample	sample;
+	double		tuple_kb = (build->layout.leaf_entry_size + build->layout.code_bytes +
+							SORT_OVERHEAD) / 1024.0;
+	double		copies = build->estimated_rows * (build->meta.spill ? HV_MAX_COPIES : 1);
+
+	return HvSampleKept(build, &sample) && !build->info->ii_Concurrent &&
+		sort_budget(build, tree, HvSampleSize(&build->layout, sample.vectors.capacity)) >=
+		copies * tuple_kb;
 }
 
 /*
@@ -147,6 +178,9 @@ begin_assignment(Assignment *assignment, HvBuild *build)
 		assignment->placer->is_full = leaf_is_full;
 		assignment->placer->is_full_arg = assignment;
 	}
+	/* how long a vector is by inner product its bytes do not say exactly */
+	assignment->kept = build->type->metric != HV_METRIC_IP &&
+		HvSampleKept(build, &assignment->sample);
 	assignment->sort = begin_sort(build, sort_memory(build, &assignment->tree), 0);
 	MemoryContextSwitchTo(old);
 }
@@ -169,6 +203,26 @@ put_copy(Assignment *assignment, HvLeafEntryData *entry, int leaf, uint8 flags)
 	assignment->copies++;
 }
 
+/* Makes the vector of a row in the tree space; returns its length class. */
+static uint8
+load_row(Assignment *assignment, ItemPointer tid, Datum value)
+{
+	HvBuild    *build = assignment->build;
+	HvVectorView view;
+	int			i = assignment->kept ?
+		HvSampleFind(&assignment->sample, HvRowPack(tid), &assignment->next) : -1;
+
+	if (i >= 0)
+	{
+		HvVectorsGet(&assignment->sample.vectors, i, assignment->projected);
+		return 0;
+	}
+	build->type->open(value, &view);
+	HvTypeCheckDim(&view, build->meta.dim);
+	HvSpaceProject(&build->space, view.values, assignment->projected);
+	return HvSpaceLengthClass(&build->space, view.values);
+}
+
 /* Callback of the table scan: places one row. */
 static void
 assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive,
@@ -178,19 +232,15 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	HvBuild    *build = assignment->build;
 	HvLeafEntryData *entry = (HvLeafEntryData *) VARDATA(assignment->tuple);
 	HvPlacement placement = {1, {0}};
-	HvVectorView view;
 	MemoryContext old;
 
 	if (isnull[0])
 		return;
 	old = MemoryContextSwitchTo(build->row_context);
-	build->type->open(values[0], &view);
-	HvTypeCheckDim(&view, build->meta.dim);
-	HvSpaceProject(&build->space, view.values, assignment->projected);
+	entry->length_class = load_row(assignment, tid, values[0]);
 	HvCodeEncode(assignment->projected, build->layout.code_bits,
 				 (uint8 *) entry + build->layout.leaf_entry_size, &entry->factors);
 	entry->tid = *tid;
-	entry->length_class = HvSpaceLengthClass(&build->space, view.values);
 	if (assignment->placer)
 	{
 		HvPlace(assignment->placer, assignment->projected, 0, 0, &placement);

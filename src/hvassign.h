@@ -28,6 +28,12 @@ typedef struct HvAssigned
 } HvAssigned;
 
 /*
+ * May the sample stay in memory until the tree is written?  Not where it leaves too little
+ * for the sort, nor where others write: its row pointers may be those of other rows by now.
+ */
+extern bool HvAssignKeepsSample(const HvBuild *build, const HvClusterTree *tree);
+
+/*
  * Reads the table and places each row in the tree (in leaf 0 if that is NULL).
  * HvAssignRows fills in rows and copies and HV_REGION_SUMS; HvAssignSort makes
  * the tuples ready.  Leader only.

@@ -181,7 +181,8 @@ cluster_sample(HvBuild *build)
 	HvCrewResetDone(build->crew);
 	if (leaves > 1)
 		tree = HvClusterBuild(build, &sample, sample.vectors.count, leaves);
-	HvRegionFree(build->crew, HV_REGION_SAMPLE);
+	if (tree == NULL || !HvAssignKeepsSample(build, tree))
+		HvRegionFree(build->crew, HV_REGION_SAMPLE);
 	return tree;
 }
 
@@ -289,6 +290,7 @@ build_tree(HvBuild *build, HvAssigned *assigned)
 	report_phase(HV_PHASE_WRITE, assigned->copies);
 	write_tree(build, assigned, tree);
 	HvAssignedEnd(assigned);
+	HvRegionFree(build->crew, HV_REGION_SAMPLE);
 	if (tree)
 	{
 		HvRegionFree(build->crew, HV_REGION_SUMS);

@@ -6,7 +6,8 @@
  * NOTES
  *	  Bits are built by way of bytes: a loop that compilers vectorise makes
  *	  one small integer a dimension, and one multiplication gathers the same
- *	  bit of eight of them.
+ *	  bit of eight of them.  Every x86-64 has an instruction that does so for
+ *	  sixteen, which needs no table of kernels.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -20,6 +21,10 @@
 #include <math.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* dimensions that are turned into bytes at a time */
 #define BLOCK_DIMS	64
 
@@ -32,6 +37,30 @@
 
 /* vectors of which no coordinate is longer than this count as zero */
 #define BYTE_MIN_LENGTH 1e-30f
+
+#ifdef __SSE2__
+
+/*
+ * out[b] <- the bits of the given plane of bytes[8 * b .. 8 * b + 7], the first
+ * one lowest, for the BLOCK_DIMS / 8 bytes of a block.
+ */
+static inline void
+gather_plane(const uint8_t *bytes, int plane, uint8_t *out)
+{
+	const __m128i shift = _mm_cvtsi32_si128(7 - plane);
+
+	for (int b = 0; b < BLOCK_DIMS / 16; b++)
+	{
+		/* what comes over from the byte below stays under its highest bit */
+		__m128i		w = _mm_sll_epi16(_mm_loadu_si128((const __m128i *) (bytes + 16 * b)), shift);
+		int			mask = _mm_movemask_epi8(w);
+
+		out[2 * b] = (uint8_t) mask;
+		out[2 * b + 1] = (uint8_t) (mask >> 8);
+	}
+}
+
+#else
 
 /* eight bytes as an integer whose lowest byte is the first, on every machine */
 static inline uint64_t
@@ -61,6 +90,8 @@ gather_plane(const uint8_t *bytes, int plane, uint8_t *out)
 		out[b] = (uint8_t) ((w * UINT64_C(0x0102040810204080)) >> 56);
 	}
 }
+
+#endif
 
 /*
  * Encodes o (bits floats, bits a multiple of 64) into bits / 8 bytes.

@@ -40,6 +40,7 @@ HvGroupInit(HvGroup *group, HvBuild *build, HvWriter *writer, HvHeap *heap)
 	group->build = build;
 	group->writer = writer;
 	group->heap = heap;
+	group->kept = HvSampleKept(build, &group->sample);
 	group->tuple_size = build->layout.leaf_entry_size + build->layout.code_bytes;
 	group->capacity = Max(pages, 2) * build->layout.leaf_capacity;
 	group->tuples = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -76,6 +77,25 @@ write_leaf(HvGroup *group, const int *cluster, int which, const float *centroid)
 	HvWriterAddLeaf(group->writer, (Page) image.data, centroid);
 }
 
+/* A row's vector out of a sample that was kept; false if it is not there. */
+static bool
+copy_sampled(const HvGroup *group, int i, HvVectors *vectors)
+{
+	const HvVectors *sampled = &group->sample.vectors;
+	int			next = 0;
+	int			from;
+
+	if (!group->kept)
+		return false;
+	from = HvSampleFind(&group->sample, HvRowPack(&tuple_entry(group, i)->tid), &next);
+	if (from < 0)
+		return false;
+	memcpy(vectors->values + (Size) i * vectors->dims,
+		   sampled->values + (Size) from * vectors->dims, vectors->dims);
+	vectors->factors[i] = sampled->factors[from];
+	return true;
+}
+
 /*
  * The vectors of all tuples; of a row that nobody can see any more, what its
  * code says.
@@ -96,6 +116,8 @@ read_vectors(HvGroup *group, HvVectors *vectors)
 		HvVectorView view;
 
 		CHECK_FOR_INTERRUPTS();
+		if (copy_sampled(group, i, vectors))
+			continue;
 		if (HvHeapGet(group->heap, HvRowPack(&tuple_entry(group, i)->tid), &view))
 			HvSpaceProject(&build->space, view.values, projected);
 		else

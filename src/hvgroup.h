@@ -21,6 +21,7 @@
 #define HVGROUP_H
 
 #include "hvheap.h"
+#include "hvsample.h"
 #include "hvwriter.h"
 
 typedef struct HvGroup
@@ -28,6 +29,8 @@ typedef struct HvGroup
 	HvBuild    *build;
 	HvWriter   *writer;
 	HvHeap	   *heap;
+	bool		kept;			/* the sample still is in memory: */
+	HvSample	sample;
 	const float *centroid;		/* of the leaf of the cluster tree, NULL = unknown */
 	int			tuple_size;		/* leaf entry, then code */
 	char	   *tuples;

@@ -363,6 +363,14 @@ refill_cluster(Kmeans *km, int c)
 	}
 }
 
+/* sum <- sum + x; as a loop over km->x it would not be vectorised */
+static inline void
+add_to(float *restrict sum, const float *restrict x, int n)
+{
+	for (int i = 0; i < n; i++)
+		sum[i] += x[i];
+}
+
 /* makes every centroid the mean of its members; no cluster is empty */
 static void
 update_centroids(Kmeans *km)
@@ -370,11 +378,8 @@ update_centroids(Kmeans *km)
 	memset(km->centroids, 0, sizeof(float) * (size_t) km->k * km->dims);
 	for (int m = 0; m < km->nmembers; m++)
 	{
-		float	   *sum = centroid(km, km->assignment[m]);
-
 		load_member(km, m);
-		for (int i = 0; i < km->dims; i++)
-			sum[i] += km->x[i];
+		add_to(centroid(km, km->assignment[m]), km->x, km->dims);
 		count_work(km, km->dims);
 	}
 	for (int c = 0; c < km->k; c++)

@@ -167,12 +167,12 @@ recompute_means(const HvVectors *vectors, const int *members, int n, const int *
 				float *centroids, int k)
 {
 	int			dims = vectors->dims;
-	float	   *vector = palloc(dims * sizeof(float));
+	float	   *restrict vector = palloc(dims * sizeof(float));
 	int		   *counts = palloc0(k * sizeof(int));
 
 	for (int i = 0; i < n; i++)
 	{
-		float	   *centroid = centroids + (Size) assignment[i] * dims;
+		float	   *restrict centroid = centroids + (Size) assignment[i] * dims;
 		float		share = 1.0f / ++counts[assignment[i]];
 
 		HvVectorsGet(vectors, members[i], vector);

@@ -30,7 +30,8 @@
 
 /* The mean of the members of one leaf, and the unit of their sum. */
 static void
-take_mean(const HvSample *sample, int leaf, HvClusterTree *tree, float *sum, float *vector)
+take_mean(const HvSample *sample, int leaf, HvClusterTree *tree, float *restrict sum,
+		  float *restrict vector)
 {
 	int			dims = sample->vectors.dims;
 	int			start = sample->starts[leaf];

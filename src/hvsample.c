@@ -335,6 +335,46 @@ HvSampleMap(const HvBuild *build, HvSample *sample)
 	sample->span_capacity = header->span_capacity;
 }
 
+bool
+HvSampleKept(const HvBuild *build, HvSample *sample)
+{
+	if (sample_header(build) == NULL)
+		return false;
+	HvSampleMap(build, sample);
+	return true;
+}
+
+Size
+HvSampleSize(const HvLayout *layout, int capacity)
+{
+	HvSample	unused;
+
+	return lay_out(layout, NULL, capacity, &unused);
+}
+
+int
+HvSampleFind(const HvSample *sample, uint64 row, int *next)
+{
+	int			low = 0;
+	int			high = sample->vectors.count;
+
+	if (*next < high && sample->rows[*next] == row)
+		return (*next)++;
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (sample->rows[middle] < row)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*next = low;
+	if (low == sample->vectors.count || sample->rows[low] != row)
+		return -1;
+	return (*next)++;
+}
+
 typedef struct SampleVisitor
 {
 	RowVisitor	base;
@@ -459,6 +499,8 @@ sort_sample(HvSample *sample)
 	}
 	qsort(wanted, n, sizeof(RowPlace), compare_rows);
 	permute(&sample->vectors, wanted);
+	for (int i = 0; i < n; i++)
+		sample->rows[i] = wanted[i].row;
 	pfree(wanted);
 }
 

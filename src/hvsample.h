@@ -46,7 +46,7 @@ typedef struct HvSpan
 typedef struct HvSample
 {
 	HvVectors	vectors;		/* in the order of the table */
-	uint64	   *rows;			/* their row pointers, until they are in order */
+	uint64	   *rows;			/* their row pointers */
 	int		   *members;		/* vectors to be clustered: those of a cluster adjoin */
 	int		   *leaves;			/* of the member at this place */
 	int		   *starts;			/* leaf i is members[starts[i] .. starts[i + 1] - 1] */
@@ -67,6 +67,19 @@ extern void HvSampleTake(HvBuild *build, int capacity, HvSample *sample);
 
 /* The sample in the region, for a participant. */
 extern void HvSampleMap(const HvBuild *build, HvSample *sample);
+
+/* Bytes of the region that holds so many rows. */
+extern Size HvSampleSize(const HvLayout *layout, int capacity);
+
+/* The same where there may be none any more: false then. */
+extern bool HvSampleKept(const HvBuild *build, HvSample *sample);
+
+/*
+ * The number of the vector of a row (HvRowPack), -1 if it is not in the sample.  It
+ * takes no search where *next, which is for the caller to set to 0 and to keep, was left behind by
+ * the row before.
+ */
+extern int	HvSampleFind(const HvSample *sample, uint64 row, int *next);
 
 /* HV_JOB_SAMPLE */
 extern void HvSampleWork(HvBuild *build, const HvJob *job);
