@@ -31,13 +31,6 @@
 
 #define ITEM_WORDS		(sizeof(HvKeyed) / sizeof(uint64_t))
 
-/*
- * Up to so many are kept in order while the rest passes by: hardly any of the rest
- * gets among them, so that one comparison an item is all.  16 of 400 take a quarter of
- * what partitioning takes.
- */
-#define FEW_ITEMS 16
-
 static inline bool
 before(const HvKeyed *a, const HvKeyed *b)
 {
@@ -147,28 +140,6 @@ partition(HvKeyed *items, int64_t n, int64_t m, uint64_t *state, int64_t *equal,
 		*after += gather(items + 1, n - 1, &pivot, true);
 }
 
-/* The m smallest of items[0 .. n - 1] to the front and in order, 1 <= m <= FEW_ITEMS, m < n. */
-static void
-select_few(HvKeyed *items, int64_t n, int64_t m)
-{
-	sort_few(items, m);
-	for (int64_t i = m; i < n; i++)
-	{
-		HvKeyed		item = items[i];
-		int64_t		j = m - 1;
-
-		if (!before(&item, &items[j]))
-			continue;
-		items[i] = items[j];
-		while (j > 0 && before(&item, &items[j - 1]))
-		{
-			items[j] = items[j - 1];
-			j--;
-		}
-		items[j] = item;
-	}
-}
-
 /*
  * Moves the m smallest of items[0 .. n - 1] to the front, in any order.
  */
@@ -177,11 +148,6 @@ HvSelectSmallest(HvKeyed *items, int64_t n, int64_t m)
 {
 	uint64_t	state = UINT64_C(0x9E3779B97F4A7C15);
 
-	if (m > 0 && m <= FEW_ITEMS && m < n)
-	{
-		select_few(items, n, m);
-		return;
-	}
 	while (m > 0 && m < n)
 	{
 		int64_t		equal;
