@@ -28,6 +28,7 @@
 #include "hvheap.h"
 #include "hvleaf.h"
 #include "hvstore.h"
+#include "hvstorehot.h"
 #include "hvtoast.h"
 
 /* bytes of a row that are asked for ahead: 1,024 dimensions, not tuned */
@@ -220,6 +221,15 @@ prefetch_bytes(TupleTableSlot *slot)
 	}
 }
 
+/* Remembers in which buffer the row in the slot stands. */
+static void
+note_buffer(const HvHeap *reader)
+{
+	if (TTS_IS_BUFFERTUPLE(reader->slot))
+		HvHotNote(reader->heap, ItemPointerGetBlockNumber(&reader->slot->tts_tid),
+				  ((BufferHeapTupleTableSlot *) reader->slot)->buffer);
+}
+
 HvHeapPlace
 HvHeapLook(HvHeap *reader, uint64 id, HvVectorView *view, struct varatt_external *outside)
 {
@@ -234,6 +244,7 @@ HvHeapLook(HvHeap *reader, uint64 id, HvVectorView *view, struct varatt_external
 	if (!fetch_row(reader, id))
 		return HV_HEAP_NOWHERE;
 	prefetch_bytes(reader->slot);
+	note_buffer(reader);
 	old = MemoryContextSwitchTo(reader->values);
 	value = indexed_value(reader, &isnull);
 	if (isnull)
@@ -280,6 +291,20 @@ void *
 HvHeapAlloc(HvHeap *reader, Size size)
 {
 	return MemoryContextAlloc(reader->values, size);
+}
+
+void
+HvHeapExpect(HvHeap *reader, uint64 id, int steps)
+{
+	ItemPointerData tid;
+
+	HvRowUnpack(id, &tid);
+	if (steps > 1)
+		HvHotPrefetchHeader(reader->heap, ItemPointerGetBlockNumber(&tid),
+							ItemPointerGetOffsetNumber(&tid));
+	else
+		HvHotPrefetchItem(reader->heap, ItemPointerGetBlockNumber(&tid),
+						  ItemPointerGetOffsetNumber(&tid));
 }
 
 void

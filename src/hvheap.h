@@ -93,6 +93,12 @@ extern void HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks
 /* the buffers of the TOAST table that were touched so far */
 extern HvBuffers HvHeapToastBuffers(const HvHeap *reader);
 
+/*
+ * Has the processor bring what is needed of a row that will be looked at next, or after so
+ * many steps: for 2 where the row is, for 1 the row.  Neither pins anything.
+ */
+extern void HvHeapExpect(HvHeap *reader, uint64 id, int steps);
+
 /* What HvToastExpect does, for vectors outside. */
 extern void HvHeapExpectOutside(HvHeap *reader, const struct varatt_external *outside);
 

@@ -95,6 +95,8 @@ look_at_rows(Window *window, const HvCandidate *candidates, int n)
 			for (ahead = Max(ahead, i + 1); ahead < n && ahead <= i + PREFETCH_ROWS; ahead++)
 				HvHeapPrefetch(window->heap, candidates[ahead].id);
 		}
+		for (int steps = 1; steps <= 2 && i + steps < n; steps++)
+			HvHeapExpect(window->heap, candidates[i + steps].id, steps);
 		place = HvHeapLook(window->heap, candidates[i].id, view, &outside->pointer);
 		if (waiting)
 			measure(window, waiting, waiting_view);

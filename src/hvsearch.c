@@ -348,7 +348,7 @@ expect_leaf(const HvSearch *search)
 	const HvLevelNodes *bottom = &search->descent.levels[0];
 
 	if (bottom->taken < bottom->sorted)
-		HvHotPrefetch(search->relation, bottom->nodes[bottom->taken].extra);
+		HvHotPrefetchPage(search->relation, bottom->nodes[bottom->taken].extra);
 }
 
 /*

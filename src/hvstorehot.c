@@ -87,17 +87,63 @@ HvHotRead(Relation relation, BlockNumber block)
 	return entry->buffer;
 }
 
-void
-HvHotPrefetch(Relation relation, BlockNumber block)
+/* The buffer where a block was met last, InvalidBuffer if that is not known. */
+static inline Buffer
+met_in(Relation relation, BlockNumber block)
 {
 	const HotEntry *entry = entry_of(relation, block);
+
+	return entry->block == block && !RelationUsesLocalBuffers(relation) ?
+		entry->buffer : InvalidBuffer;
+}
+
+void
+HvHotNote(Relation relation, BlockNumber block, Buffer buffer)
+{
+	HotEntry   *entry = entry_of(relation, block);
+
+	if (!BufferIsLocal(buffer))
+	{
+		entry->block = block;
+		entry->buffer = buffer;
+	}
+}
+
+void
+HvHotPrefetchHeader(Relation relation, BlockNumber block, OffsetNumber offset)
+{
+	Buffer		buffer = met_in(relation, block);
+
+	if (buffer == InvalidBuffer)
+		return;
+	__builtin_prefetch(GetBufferDescriptor(buffer - 1));
+	__builtin_prefetch(BufferGetPage(buffer));
+	if (offset != InvalidOffsetNumber)
+		__builtin_prefetch(PageGetItemId(BufferGetPage(buffer), offset));
+}
+
+void
+HvHotPrefetchItem(Relation relation, BlockNumber block, OffsetNumber offset)
+{
+	Buffer		buffer = met_in(relation, block);
+	Page		page;
+
+	if (buffer == InvalidBuffer)
+		return;
+	page = BufferGetPage(buffer);
+	__builtin_prefetch(page + ItemIdGetOffset(PageGetItemId(page, offset)) % BLCKSZ);
+}
+
+void
+HvHotPrefetchPage(Relation relation, BlockNumber block)
+{
+	Buffer		buffer = met_in(relation, block);
 	const char *page;
 
-	if (entry->block != block || entry->buffer == InvalidBuffer ||
-		RelationUsesLocalBuffers(relation))
+	if (buffer == InvalidBuffer)
 		return;
-	__builtin_prefetch(GetBufferDescriptor(entry->buffer - 1));
-	page = BufferGetPage(entry->buffer);
+	__builtin_prefetch(GetBufferDescriptor(buffer - 1));
+	page = BufferGetPage(buffer);
 	for (int at = 0; at < BLCKSZ; at += CACHE_LINE)
 		__builtin_prefetch(page + at);
 }

@@ -17,6 +17,7 @@
 
 #include "storage/block.h"
 #include "storage/buf.h"
+#include "storage/off.h"
 #include "utils/rel.h"
 
 /*
@@ -25,10 +26,17 @@
  */
 extern Buffer HvHotRead(Relation relation, BlockNumber block);
 
+/* Remembers where a block was met by other ways. */
+extern void HvHotNote(Relation relation, BlockNumber block, Buffer buffer);
+
 /*
- * Asks the processor for the bytes of a page that will be read soon, if this backend has
- * met it in a buffer.  Pins nothing: the buffer may hold another page by now.
+ * Ask the processor for what will be read soon of a page that this backend has met in a
+ * buffer: all of it; its header, and a line pointer unless offset is InvalidOffsetNumber; the
+ * beginning of an item, some time after its line pointer.  They pin and lock nothing, since
+ * by now the buffer may hold another page.
  */
-extern void HvHotPrefetch(Relation relation, BlockNumber block);
+extern void HvHotPrefetchPage(Relation relation, BlockNumber block);
+extern void HvHotPrefetchHeader(Relation relation, BlockNumber block, OffsetNumber offset);
+extern void HvHotPrefetchItem(Relation relation, BlockNumber block, OffsetNumber offset);
 
 #endif							/* HVSTOREHOT_H */

@@ -324,6 +324,16 @@ HvToastLoad(HvToast *toast, const struct varatt_external *pointer, struct varlen
 	return true;
 }
 
+/* Where a value to come is likely to stand: both blocks that it may reach exist. */
+static bool
+expected_at(HvToast *toast, const struct varatt_external *pointer, double *position)
+{
+	return toast->guesses && count_chunks(pointer) <= HV_TOAST_MAX_CHUNKS &&
+		HvGuessAhead(HvGuessFor(RelationGetRelid(toast->table)), pointer->va_valueid,
+					 position) &&
+		block_exists(toast, *position) && block_exists(toast, *position + HV_TOAST_PINS - 1);
+}
+
 void
 HvToastExpect(HvToast *toast, const struct varatt_external *pointer)
 {
@@ -332,10 +342,7 @@ HvToastExpect(HvToast *toast, const struct varatt_external *pointer)
 	HvStoreToastUnpin(toast->now);
 	memcpy(toast->now, toast->next, sizeof(toast->now));
 	memset(toast->next, 0, sizeof(toast->next));
-	if (pointer != NULL && toast->guesses && count_chunks(pointer) <= HV_TOAST_MAX_CHUNKS &&
-		HvGuessAhead(HvGuessFor(RelationGetRelid(toast->table)), pointer->va_valueid,
-					 &position) &&
-		block_exists(toast, position) && block_exists(toast, position + HV_TOAST_PINS - 1))
+	if (pointer != NULL && expected_at(toast, pointer, &position))
 		HvStoreToastExpect(toast->table, position, count_chunks(pointer), toast->next);
 }
 
