@@ -128,7 +128,9 @@ HvHotPrefetchItem(Relation relation, BlockNumber block, OffsetNumber offset)
 	Buffer		buffer = met_in(relation, block);
 	Page		page;
 
-	if (buffer == InvalidBuffer)
+	/* an offset of a damaged index may lead out of the page, and this one is read */
+	if (buffer == InvalidBuffer || !OffsetNumberIsValid(offset) ||
+		SizeOfPageHeaderData + offset * sizeof(ItemIdData) > BLCKSZ)
 		return;
 	page = BufferGetPage(buffer);
 	__builtin_prefetch(page + ItemIdGetOffset(PageGetItemId(page, offset)) % BLCKSZ);
