@@ -36,7 +36,8 @@ static const char usage[] =
 "  --label TEXT        first column of the results (default: the table)\n"
 "  --create OPTIONS    build the index first, WITH (OPTIONS); \"\" for none\n"
 "  --session N=VALUE   a setting for every connection, also the build's (repeatable)\n"
-"  --set N=V1,V2,...   measure with each value (repeatable: every combination)\n"
+"  --set N=V1,V2,...   measure with each value (repeatable: every combination);\n"
+"                      with a / among them, that is between the values, which are lists\n"
 "  --filter SQL        with this WHERE condition (repeatable: each of them)\n"
 "  --k N               LIMIT (default 10)\n"
 "  --queries N         only the first N queries\n"
@@ -93,12 +94,14 @@ add_sweep(Options *options, char *text)
 {
 	Sweep	   *sweep = &options->sweeps[options->nsweeps++];
 	char	   *equals = strchr(text, '=');
+	const char *separator = strchr(text, '/') != NULL ? "/" : ",";
 
 	if (equals == NULL || options->nsweeps > MAX_SETTINGS - 1)
 		HvDie("--set needs NAME=VALUE,..., not \"%s\"", text);
 	*equals = '\0';
 	sweep->name = text;
-	for (char *value = strtok(equals + 1, ","); value != NULL; value = strtok(NULL, ","))
+	for (char *value = strtok(equals + 1, separator); value != NULL;
+		 value = strtok(NULL, separator))
 	{
 		if (sweep->nvalues == MAX_VALUES)
 			HvDie("--set %s has more than %d values", sweep->name, MAX_VALUES);

@@ -14,6 +14,8 @@
 #	STORAGE			of the vectors: default, plain or external
 #	OPTIONS			index options (default none)
 #	PROBES			values of hvtree.probes to measure
+#	LEVELS			values of hvtree.probes_per_level instead, with a / between them:
+#					8,8,16/16,16,32
 #	SHARED_BUFFERS	of the throw-away cluster (default 40 % of the memory)
 #	HV_TMP			folder for the cluster, 8 kB a row with STORAGE=plain
 #	HV_TSV			file that all results are appended to as well
@@ -30,6 +32,8 @@ queries=${QUERIES:-1000}
 metric=${METRIC:-cosine}
 storage=${STORAGE:-default}
 probes=${PROBES:--1,2,4,8,16,32,64,128}
+sweep=${LEVELS:+hvtree.probes_per_level=$LEVELS/}
+sweep=${sweep:-hvtree.probes=$probes}
 buffers=${SHARED_BUFFERS:-$(awk '/^MemTotal/ { printf "%dMB", $2 * 0.4 / 1024 }' /proc/meminfo)}
 
 make -s -C "$here" hvload hvgt hvbench
@@ -44,4 +48,4 @@ echo "$n rows of $dim dimensions, storage $storage, shared_buffers $buffers"
 "$here/hvbench" --label "generated-$n-$dim-$storage" --table vectors --metric "$metric" \
 	--query "model:$queries:$dim:$seed" --gt "$cluster_dir/truth.ibin" \
 	--create "${OPTIONS:-}" --session maintenance_work_mem=1GB \
-	--set "hvtree.probes=$probes" --exact 3 ${HV_TSV:+--tsv "$HV_TSV"}
+	--set "$sweep" --exact 3 ${HV_TSV:+--tsv "$HV_TSV"}

@@ -9,6 +9,8 @@
 #	HV_DATA			the folder
 #	SETS			names of sets (default: all that this script knows)
 #	PROBES			values of hvtree.probes to measure
+#	LEVELS			values of hvtree.probes_per_level instead, with a / between them:
+#					8,8,16/16,16,32
 #	SHARED_BUFFERS	of the throw-away cluster (default 1GB)
 #	HV_TSV			file that all results are appended to as well
 
@@ -20,6 +22,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 data=${HV_DATA:-}
 probes=${PROBES:--1,4,8,16,32,64,128}
 sets=${SETS:-fashion-mnist-784 cohere-1536 bge-micro-384 sift-5k-128}
+sweep=${LEVELS:+hvtree.probes_per_level=$LEVELS/}
+sweep=${sweep:-hvtree.probes=$probes}
 done_sets=0
 
 if [ -z "$data" ] || [ ! -d "$data" ]; then
@@ -57,7 +61,7 @@ measure()
 	echo
 	echo "== $1, $3"
 	"$here/hvbench" --label "$1" --table "$2" --metric "$3" --query "$4" --gt "$5" \
-		--create '' --session maintenance_work_mem=1GB --set "hvtree.probes=$probes" \
+		--create '' --session maintenance_work_mem=1GB --set "$sweep" \
 		--exact 20 ${HV_TSV:+--tsv "$HV_TSV"}
 }
 
