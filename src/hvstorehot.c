@@ -30,6 +30,7 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 
@@ -37,10 +38,10 @@
 #include "hvstorehot.h"
 
 /*
- * Blocks remembered by a backend, a power of two: 512 MB of pages.  The table takes
- * memory as it is used, since nothing is written to it before.
+ * Most blocks remembered by a backend, a power of two: 4 MB for 4 GB of pages.  No more are
+ * used than there are shared buffers.  The table takes memory as it is written to.
  */
-#define HOT_ENTRIES 65536
+#define MOST_ENTRIES (512 * 1024)
 
 #define CACHE_LINE	64
 
@@ -50,7 +51,8 @@ typedef struct HotEntry
 	Buffer		buffer;			/* InvalidBuffer = none */
 } HotEntry;
 
-static HotEntry hot[HOT_ENTRIES];
+static HotEntry hot[MOST_ENTRIES];
+static uint32 hot_mask = 0;		/* entries in use - 1, 0 = not known yet */
 
 /* Neighbouring blocks have neighbouring entries; relations begin anywhere. */
 static inline HotEntry *
@@ -58,7 +60,9 @@ entry_of(Relation relation, BlockNumber block)
 {
 	uint32		start = murmurhash32((uint32) HvCompatRelationFile(relation));
 
-	return &hot[(start + block) % HOT_ENTRIES];
+	if (hot_mask == 0)
+		hot_mask = Min(pg_nextpower2_32(Max(NBuffers, 2)), MOST_ENTRIES) - 1;
+	return &hot[(start + block) & hot_mask];
 }
 
 /* Is the buffer's usage count at its maximum?  The header may belong to any page. */
