@@ -100,6 +100,7 @@ OBJS = \
 	src/hvsums.o \
 	src/hvtoast.o \
 	src/hvtrace.o \
+	src/hvtraceset.o \
 	src/hvtype.o \
 	src/hvupkeep.o \
 	src/hvvacuum.o \

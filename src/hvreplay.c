@@ -38,6 +38,9 @@
 /* a scan is not expected to fetch rows so many times as far down as those it sends */
 #define FAR_RANKS		8
 
+/* any run of its multiples is spread evenly over 0 .. 1 */
+#define GOLDEN			0.61803398874989485
+
 /* one scan */
 typedef struct Replayed
 {
@@ -64,31 +67,15 @@ static float *
 find_arrivals(const HvTrace *trace)
 {
 	float	   *arrivals = palloc(trace->nleaves * sizeof(float));
-	int		   *by_leaf = palloc(trace->nrows * sizeof(int));
-	int		   *ends = palloc0((trace->nleaves + 2) * sizeof(int));
-	HvNearest	nearest = {0};
 	float		least = FLT_MAX;
 
-	for (int i = 0; i < trace->nrows; i++)
-		ends[trace->rows[i].leaf + 1]++;
-	for (int l = 1; l <= trace->nleaves; l++)
-		ends[l + 1] += ends[l];
-	for (int i = 0; i < trace->nrows; i++)
-		by_leaf[ends[trace->rows[i].leaf]++] = i;
 	for (int l = 1; l < trace->nleaves; l++)
 	{
-		float		last;
-
-		for (int i = ends[l - 1]; i < ends[l]; i++)
-			HvNearestNote(&nearest, by_leaf[i], trace->rows[by_leaf[i]].estimate);
-		last = HvNearestLast(&nearest);
-		if (trace->distances[l] > 0 && last < FLT_MAX)
-			least = Min(least, last / trace->distances[l]);
+		if (trace->distances[l] > 0 && trace->tenth[l - 1] < FLT_MAX)
+			least = Min(least, trace->tenth[l - 1] / trace->distances[l]);
 		arrivals[l - 1] = least;
 	}
 	arrivals[trace->nleaves - 1] = 0;
-	pfree(by_leaf);
-	pfree(ends);
 	return arrivals;
 }
 
@@ -289,7 +276,7 @@ HvReplayScan(HvReplay *replay, int t, int last, HvReplayResult *sum)
 			scan.waiting[scan.count++] = order[i];
 	}
 	memset(replay->in_hand, 0, size);
-	scan.dither = (t + 0.5) / replay->ntraces;
+	scan.dither = fmod(t * GOLDEN, 1);
 	for (int i = 0; i <= last; i++)
 	{
 		int			rank = Min((int) HvCurveRank(i), trace->nrows);
@@ -316,17 +303,22 @@ HvReplaySetSizing(HvReplay *replay, const HvSizing *sizing)
 void
 HvReplayRun(HvReplay *replay, const HvSizing *sizing, int last, HvReplayResult *result)
 {
+	int			n = 0;
+
 	memset(result, 0, sizeof(HvReplayResult));
 	HvReplaySetSizing(replay, sizing);
 	for (int t = 0; t < replay->ntraces; t++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (replay->traces[t].neighbors < HvCurveRank(last))
+			continue;
 		HvReplayScan(replay, t, last, result);
+		n++;
 	}
-	for (int i = 0; i <= last; i++)
+	for (int i = 0; i <= last && n > 0; i++)
 	{
-		result->recall[i] /= replay->ntraces;
-		result->fetches[i] /= replay->ntraces;
-		result->leaves[i] /= replay->ntraces;
+		result->recall[i] /= n;
+		result->fetches[i] /= n;
+		result->leaves[i] /= n;
 	}
 }

@@ -53,7 +53,10 @@ extern void HvReplayScan(HvReplay *replay, int trace, int last, HvReplayResult *
 /* Leaves after which a scan of ten rows of a trace stops, if "stop" is as told. */
 extern int	HvReplayArrival(const HvReplay *replay, int trace, double stop);
 
-/* Replays scans of these sizes up to the row of a rank, HvCurveRank(last). */
+/*
+ * Replays scans of these sizes up to the row of a rank, HvCurveRank(last), on all traces
+ * that were made to find so many neighbors.
+ */
 extern void HvReplayRun(HvReplay *replay, const HvSizing *sizing, int last,
 						HvReplayResult *result);
 

@@ -412,12 +412,13 @@ visit(HvSearch *search, int leaves, HvGoal goal)
 	while (!search->exhausted && (missing = leaves - HvSearchLeaves(search)) > 0 &&
 		   !HvSearchHasArrived(search, goal))
 	{
-		int			given = search->descent.levels[0].taken;
+		int			given;
 
 		CHECK_FOR_INTERRUPTS();
 		if (read_round(search, Min(missing, LEAVES_A_ROUND), goal))
 			continue;
 
+		given = search->descent.levels[0].taken;
 		/* who may stop soon goes by the steps that a trace takes (hvtrace.c) */
 		if (goal.stop > 0)
 			missing = Min(missing, Max(given, FIRST_STEP));

@@ -45,6 +45,7 @@
 
 /* rows fetched between two looks at how far the last neighbour is, and in all */
 #define FETCH_BATCH		64
+#define SMALL_BATCH		16
 #define MOST_FETCHES	1024
 
 /* neighbours that must be certain when so many rows have been fetched */
@@ -105,6 +106,12 @@ HvTracerBegin(HvIndex *index, HvHeap *heap, int width)
 	tracer->leaf_keys = palloc(width * sizeof(float));
 	HvStoreSourceInit(&tracer->source, index->relation, &index->layout);
 	return tracer;
+}
+
+void
+HvTracerNarrow(HvTracer *tracer, int width)
+{
+	tracer->width = Min(tracer->width, width);
 }
 
 /* Reads the row's vector and prepares it as a query. */
@@ -250,6 +257,36 @@ move_own_leaf(HvTracer *tracer)
 	}
 }
 
+/* How far the tenth row is in the nearest leaf, in the nearest two, and so on. */
+static float *
+find_tenth(const HvTracer *tracer)
+{
+	float	   *tenth = palloc(tracer->nleaves * sizeof(float));
+	int		   *ends = palloc0((tracer->nleaves + 2) * sizeof(int));
+	int		   *by_leaf = MemoryContextAllocHuge(CurrentMemoryContext,
+												 Max(tracer->nfound, 1) * sizeof(int));
+	HvNearest	nearest = {0};
+
+	for (int i = 0; i < tracer->nfound; i++)
+		ends[tracer->found[i].leaf + 1]++;
+	for (int leaf = 1; leaf <= tracer->nleaves; leaf++)
+		ends[leaf + 1] += ends[leaf];
+	for (int i = 0; i < tracer->nfound; i++)
+		by_leaf[ends[tracer->found[i].leaf]++] = i;
+	for (int leaf = 1; leaf <= tracer->nleaves; leaf++)
+	{
+		for (int i = ends[leaf - 1]; i < ends[leaf]; i++)
+		{
+			const Found *found = &tracer->found[by_leaf[i]];
+
+			if (found->estimate < HvNearestLast(&nearest))
+				HvNearestNote(&nearest, found->id, found->estimate);
+		}
+		tenth[leaf - 1] = HvNearestLast(&nearest);
+	}
+	return tenth;
+}
+
 static int
 compare_found(const void *a, const void *b)
 {
@@ -319,8 +356,9 @@ compare_rows(const void *a, const void *b)
  * for MOST_FETCHES.  0 where the nearest may not be among them.
  */
 static int
-measure_rows(HvTracer *tracer, HvTraceRow *rows)
+measure_rows(HvTracer *tracer, int neighbors, HvTraceRow *rows)
 {
+	int			batch = neighbors < HV_TRACE_NEIGHBORS ? SMALL_BATCH : FETCH_BATCH;
 	HvKeyed    *order = palloc(Max(tracer->nfound, 1) * sizeof(HvKeyed));
 	int			wanted = Min(tracer->nfound, MOST_FETCHES);
 	int			n = 0;
@@ -338,14 +376,13 @@ measure_rows(HvTracer *tracer, HvTraceRow *rows)
 	for (int i = 0; i < wanted; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (i % FETCH_BATCH == 0)
+		if (i % batch == 0)
 		{
 			HvHeapRelease(tracer->heap);
 			qsort(rows, n, sizeof(HvTraceRow), compare_rows);
 			if (i >= MOST_COPIES && n == 0)
 				break;
-			if (n >= HV_TRACE_NEIGHBORS &&
-				order[i].key >= rows[HV_TRACE_NEIGHBORS - 1].square)
+			if (n >= neighbors && order[i].key >= rows[neighbors - 1].square)
 				break;
 		}
 		n += measure_row(tracer, &tracer->found[order[i].extra], &rows[n]);
@@ -361,10 +398,11 @@ measure_rows(HvTracer *tracer, HvTraceRow *rows)
 }
 
 bool
-HvTraceQuery(HvTracer *tracer, uint64 id, HvTrace *trace)
+HvTraceQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
 {
 	MemoryContext old = MemoryContextSwitchTo(tracer->context);
 	HvTraceRow *rows = NULL;
+	float	   *tenth = NULL;
 	bool		done;
 
 	MemoryContextReset(tracer->context);
@@ -373,9 +411,11 @@ HvTraceQuery(HvTracer *tracer, uint64 id, HvTrace *trace)
 	if (done)
 	{
 		move_own_leaf(tracer);
+		tenth = find_tenth(tracer);
 		drop_copies(tracer);
 		rows = palloc(MOST_FETCHES * sizeof(HvTraceRow));
-		trace->nrows = measure_rows(tracer, rows);
+		trace->nrows = measure_rows(tracer, neighbors, rows);
+		trace->neighbors = neighbors;
 		trace->nleaves = tracer->nleaves;
 	}
 	MemoryContextSwitchTo(old);
@@ -385,5 +425,7 @@ HvTraceQuery(HvTracer *tracer, uint64 id, HvTrace *trace)
 	memcpy(trace->rows, rows, trace->nrows * sizeof(HvTraceRow));
 	trace->distances = palloc(trace->nleaves * sizeof(float));
 	memcpy(trace->distances, tracer->leaf_keys, trace->nleaves * sizeof(float));
+	trace->tenth = palloc(trace->nleaves * sizeof(float));
+	memcpy(trace->tenth, tenth, trace->nleaves * sizeof(float));
 	return true;
 }
