@@ -4,7 +4,7 @@
  *	  Building an index from a table.
  *
  * NOTES
- *	  The table is read twice (and looked into once before, for its mean):
+ *	  The table is read twice at most (and looked into once before, for its mean):
  *
  *	  survey	the dimension, the mean, about how many rows
  *	  sample	a part of the rows in the tree space, a byte a dimension
@@ -20,7 +20,8 @@
  *	  (hvbuildparallel.h); the rest is the leader's.
  *
  *	  Memory: sample and cluster tree share maintenance_work_mem; then the
- *	  sample is freed and what the tree leaves is the sort's.  Workers share
+ *	  sample is freed, unless there is room for it beside the sort, and what the
+ *	  tree leaves is the sort's.  Workers share
  *	  sample and tree, and get a part of the sort's memory each.  Too little
  *	  memory makes a coarser tree, whose leaves are divided by their
  *	  own rows when they are written.
