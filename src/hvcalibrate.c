@@ -234,10 +234,12 @@ static Try
 mean_try(const Calibration *work, int s, int step)
 {
 	Try			sum = {0};
+	HvSizing	sizing = sizing_of(work->leaves[step], 0);
+	float		least = step_of(work, (int) ceil(HvSizingLeast(&sizing)));
 
 	for (int t = 0; t < work->set.count; t++)
 	{
-		float		at = Min(work->arrivals[s][t], step);
+		float		at = Min(Max(work->arrivals[s][t], least), step);
 		int			i = (int) at;
 		Try			one = work->tries[i][t];
 
@@ -419,7 +421,7 @@ is_measurable(HvReplay *replay)
 	return result.recall[0] >= HvCurveTarget(0);
 }
 
-/* The cheapest plan of a target: ten rows and a hundred count alike. */
+/* The cheapest complete plan of a target: ten rows and a hundred count alike.  Or NULL. */
 static CurvePlan *
 best_plan(Calibration *work, int t)
 {
@@ -430,19 +432,19 @@ best_plan(Calibration *work, int t)
 
 	for (int m = 0; m < NMARGINS; m++)
 	{
-		if (!plans[m].reaches)
+		if (!plans[m].reaches || plans[m].cost[1] == 0)
 			continue;
 		ten = Min(ten, plans[m].cost[0]);
 		hundred = Min(hundred, plans[m].cost[1]);
 	}
 	for (int m = 0; m < NMARGINS; m++)
 	{
-		if (plans[m].reaches &&
+		if (plans[m].reaches && plans[m].cost[1] > 0 &&
 			(best == NULL || plans[m].cost[0] / ten + plans[m].cost[1] / hundred <
 			 best->cost[0] / ten + best->cost[1] / hundred))
 			best = &plans[m];
 	}
-	return best ? best : &plans[NMARGINS - 1];
+	return best;
 }
 
 /* Makes the plans of all margins; false if nothing can be planned. */
@@ -461,9 +463,8 @@ make_plans(Calibration *work)
 		plan_few(work, &replay, m);
 	for (int t = 0; t < HV_CURVE_TARGETS; t++)
 	{
-		/* where no margin is enough the widest must do */
 		for (int m = 0; m < NMARGINS; m++)
-			promising[t][m] = m == NMARGINS - 1 || is_promising(work, t, m);
+			promising[t][m] = is_promising(work, t, m);
 	}
 	for (int m = 0; m < NMARGINS; m++)
 	{
@@ -472,13 +473,21 @@ make_plans(Calibration *work)
 		{
 			if (promising[t][m])
 				plan_many(work, &replay, HvCurveTarget(t), &work->plans[t][m]);
-			else
-				work->plans[t][m].reaches = false;
 		}
 	}
 	for (int t = 0; t < HV_CURVE_TARGETS; t++)
 	{
+		/* the least margin that is enough, or else the widest, where no promising one is */
+		for (int m = 0; m < NMARGINS && best_plan(work, t) == NULL; m++)
+		{
+			if (promising[t][m])
+				continue;
+			HvReplaySetMargin(&replay, margins[m]);
+			plan_many(work, &replay, HvCurveTarget(t), &work->plans[t][m]);
+		}
 		work->best[t] = best_plan(work, t);
+		if (work->best[t] == NULL)
+			work->best[t] = &work->plans[t][NMARGINS - 1];
 		HvReplaySetMargin(&replay, work->best[t]->point.margin);
 		plan_stop_of_many(work, &replay, HvCurveTarget(t), work->best[t]);
 	}

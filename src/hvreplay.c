@@ -71,7 +71,7 @@ find_arrivals(const HvTrace *trace)
 
 	for (int l = 1; l < trace->nleaves; l++)
 	{
-		if (trace->distances[l] > 0 && trace->tenth[l - 1] < FLT_MAX)
+		if (trace->distances[l] > 0 && trace->tenth[l - 1] > 0 && trace->tenth[l - 1] < FLT_MAX)
 			least = Min(least, trace->tenth[l - 1] / trace->distances[l]);
 		arrivals[l - 1] = least;
 	}
@@ -225,11 +225,11 @@ has_arrived(const Replayed *scan)
 	const HvTrace *trace = scan->trace;
 	double		stop = scan->replay->stop[scan->sent < HV_NEAREST_ROWS ? 0 : 1];
 
-	if (stop == 0 || scan->leaves == 0 || scan->leaves >= trace->nleaves)
+	if (stop == 0 || scan->leaves < scan->replay->least || scan->leaves >= trace->nleaves)
 		return false;
 	if (scan->sent < HV_NEAREST_ROWS)
 		return scan->replay->arrivals[scan->number][scan->leaves - 1] < stop;
-	return scan->nearest >= 0 &&
+	return scan->nearest >= 0 && trace->rows[scan->nearest].square > 0 &&
 		trace->distances[scan->leaves] * stop > trace->rows[scan->nearest].square;
 }
 
@@ -298,6 +298,7 @@ HvReplaySetSizing(HvReplay *replay, const HvSizing *sizing)
 	for (int k = 1; k <= HV_TRACE_NEIGHBORS; k++)
 		replay->leaves[k - 1] = HvSizingWanted(sizing, k);
 	memcpy(replay->stop, sizing->stop, sizeof(replay->stop));
+	replay->least = HvSizingLeast(sizing);
 }
 
 void

@@ -29,6 +29,7 @@ typedef struct HvReplay
 	float	  **arrivals;		/* of each trace: HvReplayArrival */
 	double		leaves[HV_TRACE_NEIGHBORS]; /* wanted before each row */
 	double		stop[HV_CURVE_RANKS];
+	double		least;
 } HvReplay;
 
 /* means of all traces, for the first HvCurveRank(i) rows */

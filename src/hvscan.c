@@ -445,6 +445,7 @@ goal_of(const HvScan *state, int64 rank)
 		goal.near = square_of(state, HvOrderNearest(&state->order)->distance);
 	}
 	goal.stop = HvSizingStop(&state->search.sizing, rank);
+	goal.least = HvSizingLeast(&state->search.sizing);
 	return goal;
 }
 

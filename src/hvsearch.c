@@ -369,11 +369,13 @@ HvSearchHasArrived(const HvSearch *search, HvGoal goal)
 {
 	const HvLevelNodes *bottom = &search->descent.levels[0];
 
-	if (goal.stop == 0 || bottom->taken == bottom->sorted)
+	if (goal.stop == 0 || bottom->taken == bottom->sorted ||
+		HvSearchLeaves(search) < goal.least)
 		return false;
 	if (goal.near == 0)
 		goal.near = HvNearestLast(&search->scorer.nearest);
-	return bottom->nodes[bottom->taken].key * goal.stop > goal.near;
+	/* estimates of near rows may be below 0, and tell nothing then */
+	return goal.near > 0 && bottom->nodes[bottom->taken].key * goal.stop > goal.near;
 }
 
 /* Reads the next few leaves, to the goal; false where the descent has no more. */

@@ -59,6 +59,7 @@ typedef struct HvGoal
 {
 	double		stop;			/* of HvSizing, 0 = it need not be */
 	double		near;			/* the squared distance of a row, 0 = the tenth */
+	double		least;			/* leaves to be read before */
 } HvGoal;
 
 /*

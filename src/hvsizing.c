@@ -32,6 +32,10 @@
 /* rows fetched for the first one: 16 to 18 on six sets, a window of hvscan.c */
 #define FIRST_FETCHES	16.0
 
+/* leaves, and the share of the most of them, that every scan reads */
+#define LEAST_LEAVES	2.0
+#define LEAST_SHARE		0.5
+
 /* the most rows that scans were measured for */
 #define MOST_ROWS		100.0
 
@@ -202,6 +206,12 @@ HvSizingStop(const HvSizing *sizing, double k)
 	if (sizing->grown || k > MOST_ROWS)
 		return 0;
 	return k <= BASE_ROWS ? sizing->stop[0] : sizing->stop[1];
+}
+
+double
+HvSizingLeast(const HvSizing *sizing)
+{
+	return Max(LEAST_LEAVES, LEAST_SHARE * sizing->leaves[0]);
 }
 
 double

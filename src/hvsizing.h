@@ -60,6 +60,12 @@ extern void HvSizingDither(HvSizing *sizing, const uint8 *code, int bytes);
  */
 extern double HvSizingStop(const HvSizing *sizing, double k);
 
+/*
+ * Leaves that are read before a scan stops: a share of the most for ten rows.  A query that
+ * is far from all rows has all leaves at about the same distance, and looks easy.
+ */
+extern double HvSizingLeast(const HvSizing *sizing);
+
 /* Leaves that a scan of k rows is expected to read, for the cost estimate. */
 extern double HvSizingExpectedLeaves(const HvSizing *sizing, double k);
 
