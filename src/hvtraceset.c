@@ -27,8 +27,9 @@
  * The hundred nearest are found of so many rows, of the rest the nearest FEW_NEIGHBORS,
  * which costs a fifth.  With 192 in all the recall of an index was up to .022 off its
  * target (100,000 generated rows: .878, .935, .978 for .90, .95, .99; with 1,500
- * .896, .950, .988), since that of single queries varies by .12 to .2.  With these it
- * was off by .013 at most (three draws, five sets, but for one of 200 queries).
+ * .896, .950, .988), since that of single queries varies by .12 to .2.  With 512 it was
+ * off by .018 at most (recall of ten, three draws of rows, five sets, .90, .95 and .99;
+ * sift, which has 200 test queries, by .023 once).
  */
 #define DEEP_QUERIES	128
 
