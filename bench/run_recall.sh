@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+#
+# bench/run_recall.sh: recall asked for, recall given.
+#
+#	For every set: recall@10 and recall@100 with default settings but
+#	hvtree.target_recall, of an index
+#
+#		built		by CREATE INDEX
+#		grown		by inserts into an empty one, in random order, then VACUUM
+#		churned		and then a third of the rows deleted, VACUUM, inserted again, VACUUM
+#
+#	The queries are not in the table.
+#
+#	HV_DATA			folder of vector sets
+#	SETS			NAME/METRIC of HV_DATA or model:ROWS:DIM:SEED/METRIC (default: all sets,
+#					and 100,000 x 1024 generated)
+#	STATES			(default "built grown churned")
+#	TARGETS			(default .90,.95,.99)
+#	QUERIES			(default 1000; as many as the set has)
+#	SHARED_BUFFERS	of the throw-away cluster (default 2GB)
+#	HV_TSV			file that all results are appended to as well
+
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/cluster.sh"
+
+data=${HV_DATA:-}
+sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine cohere-1536/l2 cohere-1536/ip bge-micro-384/cosine
+	sift-5k-128/l2 model:100000:1024:42/cosine}
+states=${STATES:-built grown churned}
+targets=${TARGETS:-.90,.95,.99}
+queries=${QUERIES:-1000}
+
+sql() { PGOPTIONS='-c client_min_messages=warning' "$cluster_bin/psql" -qXAt -v ON_ERROR_STOP=1 "$@"; }
+
+# first_of FILE...: the first that exists
+first_of()
+{
+	local file
+	for file; do
+		[ ! -f "$file" ] || { echo "$file"; return; }
+	done
+}
+
+# use_set NAME/METRIC: sets base, query, truth, metric
+use_set()
+{
+	local name=${1%/*} part
+	metric=${1##*/}
+	case $name in
+		model:*)
+			local rest=${name#model:}
+			base=$name
+			query=model:$queries:${rest#*:}
+			truth=$cluster_dir/truth.ibin
+			"$here/hvgt" --base "$base" --query "$query" --metric "$metric" --out "$truth" >&2 ;;
+		*)
+			for part in base query; do
+				printf -v "$part" '%s' "$(first_of "$data/$name-$part".{fbin,f16bin,u8bin}{,.gz})"
+			done
+			truth=$(first_of "$data/$name-gt100-$metric.ibin" "$data/$name-gt100.ibin") ;;
+	esac
+}
+
+# measure LABEL OPTION...
+measure()
+{
+	local label=$1
+	shift
+	"$here/hvbench" --label "$label" --table t --metric "$metric" --query "$query" --gt "$truth" \
+		--queries "$queries" --set "hvtree.target_recall=$targets" "$@" \
+		${HV_TSV:+--tsv "$HV_TSV"} | grep ' index '
+}
+
+make -s -C "$here" hvload hvgt hvbench
+cluster_start "shared_buffers = ${SHARED_BUFFERS:-2GB}" 'maintenance_work_mem = 1GB'
+sql -c 'CREATE EXTENSION hvindex'
+for set in $sets; do
+	use_set "$set"
+	if [ -z "$base" ] || [ -z "$query" ] || [ -z "$truth" ]; then
+		echo "== $set: not in \"$data\" (HV_DATA), skipped"
+		continue
+	fi
+	echo "== $set"
+	"$here/hvload" --base "$base" --table loaded >&2
+	for state in $states; do
+		case $state in
+			built)
+				sql -c 'DROP TABLE IF EXISTS t' -c 'CREATE TABLE t AS TABLE loaded' -c 'VACUUM ANALYZE t'
+				measure "$state" --create '' ;;
+			grown)
+				sql -c 'DROP TABLE IF EXISTS t' -c 'CREATE TABLE t (LIKE loaded)' \
+					-c "CREATE INDEX t_hvtree ON t USING hvtree (embedding real_${metric}_ops)" \
+					-c 'INSERT INTO t SELECT * FROM loaded ORDER BY hashint8extended(id, 7)' -c 'VACUUM ANALYZE t'
+				measure "$state" ;;
+			churned)
+				sql -c 'DELETE FROM t WHERE id % 3 = 0' -c 'VACUUM t' \
+					-c 'INSERT INTO t SELECT * FROM loaded WHERE id % 3 = 0 ORDER BY hashint8extended(id, 3)' \
+					-c 'VACUUM ANALYZE t'
+				measure "$state" ;;
+		esac
+	done
+done
