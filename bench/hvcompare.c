@@ -61,9 +61,6 @@ static const char usage[] =
 #define MAX_VALUES		32
 #define MAX_SETTINGS	16
 
-/* from the second round on the caches have seen every query */
-#define WARM_LATER		20
-
 typedef struct Arm
 {
 	HvTarget	target;
@@ -364,7 +361,7 @@ measure_arm(Compare *compare, const Arm *arm, const char *value, int round)
 	const char *settings[] = {text};
 	HvMeasureJob job = {
 		.target = &arm->target, .queries = arm_queries(compare, arm), .k = compare->k,
-		.repeat = 1, .bare = true, .warm = compare->cold ? -1 : round == compare->first_round ? 0 : WARM_LATER,
+		.repeat = 1, .bare = true, .warm = compare->cold ? -1 : 0,
 		.seconds = compare->seconds, .nsettings = 1, .settings = settings
 	};
 	HvMeasure	measure;
