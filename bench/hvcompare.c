@@ -355,7 +355,7 @@ write_line(const Compare *compare, const Arm *arm, const char *value, int round,
 
 /* Measures one value of one arm, with its index alone in the planner's sight. */
 static HvMeasure
-measure_arm(Compare *compare, const Arm *arm, const char *value, int round)
+measure_arm(Compare *compare, const Arm *arm, const char *value)
 {
 	char		text[256];
 	const char *settings[] = {text};
@@ -391,7 +391,7 @@ run_round(Compare *compare, int round)
 
 			if (step >= arm->nvalues)
 				continue;
-			measure = measure_arm(compare, arm, arm->values[step], round);
+			measure = measure_arm(compare, arm, arm->values[step]);
 			write_line(compare, arm, arm->values[step], round, &measure);
 			if (round == compare->first_round && measure.recall >= compare->enough)
 				arm->nvalues = step + 1;
