@@ -161,8 +161,10 @@ drive()
 		-T "$3" -l --log-prefix="$cluster_dir/log" "${scripts[@]}" \
 		>"$cluster_dir/pgbench.out" 2>"$cluster_dir/pgbench.err"; } 2>"$cluster_dir/times" ||
 		{ cat "$cluster_dir/pgbench.err" >&2; exit 1; }
-	after=$(server_ticks)
 	wait $!
+	# backends that are just ending would be seen neither among the living nor the dead
+	sleep 0.5
+	after=$(server_ticks)
 	read -r private shared <"$cluster_dir/memory"
 	cpu_server=$(awk -v t=$((after - before)) -v s="$3" -v hz="$(getconf CLK_TCK)" \
 		'BEGIN { printf "%.2f", t / hz / s }')
