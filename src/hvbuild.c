@@ -53,6 +53,7 @@
 #include "hvcompat.h"
 #include "hvdebug.h"
 #include "hvgroup.h"
+#include "hvrefine.h"
 #include "hvsample.h"
 #include "hvspill.h"
 #include "hvsums.h"
@@ -181,7 +182,7 @@ cluster_sample(HvBuild *build)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, leaves);
 	HvCrewResetDone(build->crew);
 	if (leaves > 1)
-		tree = HvClusterBuild(build, &sample, sample.vectors.count, leaves);
+		tree = HvRefineTree(build, &sample, sample.vectors.count, leaves);
 	if (tree == NULL || !HvAssignKeepsSample(build, tree))
 		HvRegionFree(build->crew, HV_REGION_SAMPLE);
 	return tree;

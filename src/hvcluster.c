@@ -25,7 +25,6 @@
 
 #include "hvcluster.h"
 #include "hvpartition.h"
-#include "hvrefine.h"
 
 #define ARRANGE_ITERATIONS	6
 
@@ -248,7 +247,7 @@ HvClusterArrange(HvBuild *build, HvClusterTree *tree)
 }
 
 HvClusterTree *
-HvClusterBuild(HvBuild *build, HvSample *sample, int n, int leaves)
+HvClusterBegin(HvBuild *build, HvSample *sample, int n, int leaves)
 {
 	HvClusterTree *tree = palloc(sizeof(HvClusterTree));
 	int			iterations = build->options.kmeans_iterations > 0 ?
@@ -263,10 +262,6 @@ HvClusterBuild(HvBuild *build, HvSample *sample, int n, int leaves)
 	tree->units = MemoryContextAllocHuge(CurrentMemoryContext, nleaves * sizeof(float));
 	tree->page_parents = MemoryContextAllocHuge(CurrentMemoryContext,
 												tree->images.capacity * sizeof(BlockNumber));
-	HvRefineMeans(build, sample, tree);
-	HvClusterArrange(build, tree);
-	for (int round = 0; round < HV_REFINE_ROUNDS; round++)
-		HvRefineRound(build, sample, n, tree);
 	return tree;
 }
 

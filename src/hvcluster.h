@@ -39,11 +39,11 @@ typedef struct HvClusterTree
 } HvClusterTree;
 
 /*
- * Clusters the first n members of a sample into about so many leaves, at least 2, and
- * makes the tree.  Memory beside the region is taken from the current context.
- * Leader only.
+ * Parts the first n members of a sample into about so many leaves, at least 2, and makes
+ * room for the tree: its means are still to be filled, and arranged.  Memory beside
+ * the region is taken from the current context.  Leader only.
  */
-extern HvClusterTree *HvClusterBuild(HvBuild *build, HvSample *sample, int n, int leaves);
+extern HvClusterTree *HvClusterBegin(HvBuild *build, HvSample *sample, int n, int leaves);
 extern void HvClusterFree(HvBuild *build, HvClusterTree *tree);
 
 /* Bytes of the region for each leaf, about. */

@@ -16,21 +16,11 @@
 #include "hvcluster.h"
 
 /*
- * Recall@10 in 8 and 16 leaves by rounds, 100,000 generated vectors of 1,024
- * dimensions: 0 .937, .962; 1 .938, .957; 2 .947, .966.  Pictures (fashion-mnist):
- * .908, .970; .904, .965; .912, .971.
+ * Clusters the first n members of a sample into about so many leaves, at least 2, and
+ * makes the tree.  Memory beside the region is taken from the current context.
+ * Leader only.
  */
-#define HV_REFINE_ROUNDS	2
-
-/* Fills tree->means by the members that sample->starts gives each leaf.  Leader only. */
-extern void HvRefineMeans(HvBuild *build, HvSample *sample, HvClusterTree *tree);
-
-/*
- * One round of Lloyd's with the rule that rows are placed by: the first n members of
- * the sample descend the tree, leaves become the means of what came there, those
- * without any vanish, and the tree is arranged anew.  Leader only.
- */
-extern void HvRefineRound(HvBuild *build, HvSample *sample, int n, HvClusterTree *tree);
+extern HvClusterTree *HvRefineTree(HvBuild *build, HvSample *sample, int n, int leaves);
 
 /* HV_JOB_MEANS, HV_JOB_PLACE */
 extern void HvRefineMeansWork(HvBuild *build, const HvJob *job);

@@ -30,6 +30,7 @@
 
 #include "hvcluster.h"
 #include "hvplace.h"
+#include "hvrefine.h"
 #include "hvselect.h"
 #include "hvspill.h"
 
@@ -223,7 +224,7 @@ HvSpillPays(HvBuild *build, HvSample *sample)
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(scratch);
 	take_members(&trial, sample, rows);
-	trial.tree = HvClusterBuild(build, sample, rows, leaves);
+	trial.tree = HvRefineTree(build, sample, rows, leaves);
 	place_all(&trial, layout);
 	gain = try_queries(&trial, layout);
 	elog(DEBUG1, "hvtree spill trial: %d leaves, %.2f copies a row, work with spill %.2f of that without",
