@@ -198,7 +198,7 @@ plot_sizes()
 			set ylabel "build, seconds"
 			set yrange [0.1:*]
 			unset key
-			plot "$work/sizes" using 5:xtic(1) linestyle 1, "" using 6 linestyle 2, "" using 7 linestyle 3
+			plot "$work/sizes" using 5:xtic(1) linestyle 1 title "", "" using 6 linestyle 2 title "", "" using 7 linestyle 3 title ""
 			unset multiplot
 		PLOT
 	} >"$work/plot"
