@@ -97,7 +97,6 @@ refine(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int i, uint16 
 	const HvCodeFactors *factors = &entry->factors;
 	float		error = scorer->margin * 2.0f * HV_PLANES_ERROR / sqrtf((float) query->bits);
 	float		estimate = HvEstimatePlanes(query, factors->norm2, factors->scale, sum);
-
 	float		square = comparable_key(scorer, entry, estimate);
 
 	candidate->key = comparable_key(scorer, entry,
