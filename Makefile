@@ -19,109 +19,25 @@
 
 EXTENSION = hvindex
 MODULE_big = hvindex
-OBJS = \
-	src/hvaccess.o \
-	src/hvassign.o \
-	src/hvbuild.o \
-	src/hvcalibrate.o \
-	src/hvbuildjobs.o \
-	src/hvbuildparallel.o \
-	src/hvbuildstate.o \
-	src/hvbuildworkers.o \
-	src/hvcensus.o \
-	src/hvcentroid.o \
-	src/hvcheck.o \
-	src/hvcluster.o \
-	src/hvcode.o \
-	src/hvconvert.o \
-	src/hvcost.o \
-	src/hvdebug.o \
-	src/hvdemand.o \
-	src/hvdescend.o \
-	src/hvdistance.o \
-	src/hvdrift.o \
-	src/hvgroup.o \
-	src/hvguess.o \
-	src/hvhandler.o \
-	src/hvheap.o \
-	src/hvimages.o \
-	src/hvinsert.o \
-	src/hvinspect.o \
-	src/hvkernel.o \
-	src/hvkernel_avx2.o \
-	src/hvkernel_avx512.o \
-	src/hvkernel_f16c.o \
-	src/hvkernel_neon.o \
-	src/hvkernel_scalar.o \
-	src/hvkmeans.o \
-	src/hvleaf.o \
-	src/hvmaintain.o \
-	src/hvmean.o \
-	src/hvmembers.o \
-	src/hvmemo.o \
-	src/hvmerge.o \
-	src/hvmeta.o \
-	src/hvmetric.o \
-	src/hvmove.o \
-	src/hvneighbor.o \
-	src/hvoptions.o \
-	src/hvorder.o \
-	src/hvpage.o \
-	src/hvparallel.o \
-	src/hvparent.o \
-	src/hvpartition.o \
-	src/hvplace.o \
-	src/hvpartial.o \
-	src/hvpool.o \
-	src/hvprewarm.o \
-	src/hvquery.o \
-	src/hvreassign.o \
-	src/hvrecall.o \
-	src/hvreplay.o \
-	src/hvrefine.o \
-	src/hvrerank.o \
-	src/hvresjunk.o \
-	src/hvrotate.o \
-	src/hvsample.o \
-	src/hvscan.o \
-	src/hvsearch.o \
-	src/hvselect.o \
-	src/hvsettle.o \
-	src/hvsizing.o \
-	src/hvspace.o \
-	src/hvspill.o \
-	src/hvsplit.o \
-	src/hvstat.o \
-	src/hvstatview.o \
-	src/hvstore.o \
-	src/hvstorehot.o \
-	src/hvstoretoast.o \
-	src/hvstorestream.o \
-	src/hvsums.o \
-	src/hvtoast.o \
-	src/hvtrace.o \
-	src/hvtraceset.o \
-	src/hvtype.o \
-	src/hvupkeep.o \
-	src/hvvacuum.o \
-	src/hvvalidate.o \
-	src/hvvector.o \
-	src/hvwriter.o
-DATA = $(wildcard sql/hvindex--*.sql)
-# the companion for pgvector's types: SQL only, its functions are in the same library
-DATA += sql/hvindex_pgvector.control $(wildcard sql/hvindex_pgvector--*.sql)
+# every source of every layer (src/README, "Layers"), seen from wherever make runs
+here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+SOURCES = $(patsubst $(here)/%,%,$(wildcard $(here)/src/*/*.c))
+OBJS = $(SOURCES:.c=.o)
+# also of the companion for pgvector's types: SQL only, its functions are in the same library
+DATA = $(patsubst $(here)/%,%,$(wildcard $(here)/extension/hvindex*--*.sql $(here)/extension/*.control))
 PGFILEDESC = "hvindex - vector index access method in ordinary index pages"
 
-REGRESS = $(sort $(basename $(notdir $(wildcard expected/*.out))))
-REGRESS_OPTS = --load-extension=hvindex
+REGRESS = $(sort $(basename $(notdir $(wildcard $(here)/expected/*.out))))
+REGRESS_OPTS = --inputdir=$(here) --load-extension=hvindex
 # the specs race_* need a build with -DHV_DEBUG_POINTS (test/check.sh)
-ISOLATION = $(filter-out race_%,$(sort $(basename $(notdir $(wildcard test/specs/*.spec)))))
-ISOLATION_OPTS = --inputdir=test --load-extension=hvindex
-EXTRA_CLEAN = $(wildcard src/*.gcda src/*.gcno) test/output_iso
+ISOLATION = $(filter-out race_%,$(sort $(basename $(notdir $(wildcard $(here)/test/specs/*.spec)))))
+ISOLATION_OPTS = --inputdir=$(here)/test --load-extension=hvindex
+EXTRA_CLEAN = $(wildcard src/*/*.gcda src/*/*.gcno) test/output_iso
 
 # The same sums on every processor: only the kernels ask for fused
 # multiply-add, and they do it by name.
-PG_CFLAGS = -ffp-contract=off
+PG_CFLAGS = -ffp-contract=off -fvisibility=hidden
+PG_CPPFLAGS = -I$(here)/src
 
 # Inlining into JIT-compiled expressions gains nothing for functions that
 # spend their time in kernels behind a pointer, and clang would be needed.
@@ -185,12 +101,21 @@ else
 include $(PGXS)
 
 # Arithmetic without kernels of its own, which the compiler vectorises: a
-# rotation of 1,024 dimensions takes 4.4 us with -O2, 1.3 us with -O3.  Nobody asks for
-# floating-point traps, and without them loops that cut values off are vectorised too.
-src/hvcode.o src/hvkmeans.o src/hvmetric.o src/hvrotate.o src/hvspace.o src/hvpartition.o src/hvrefine.o: CFLAGS += -O3 -fno-trapping-math
+# rotation of 1,024 dimensions takes 4.4 us with -O2, 1.3 us with -O3.  Nobody
+# asks for floating-point traps, and without them loops that cut values off are
+# vectorised too.
+VECTORISED = $(addprefix src/arithmetic/,hvcode.o hvkmeans.o hvmetric.o hvrotate.o hvspace.o) \
+	$(addprefix src/build/,hvpartition.o hvrefine.o)
+$(VECTORISED): CFLAGS += -O3 -fno-trapping-math
 
 # few files, so that every one may depend on every header
-$(OBJS): $(wildcard src/*.h)
+$(OBJS): $(wildcard $(here)/src/*/*.h)
+
+# folders for objects, where make runs outside the source tree (make itself would
+# take those of the sources for them)
+ifneq ($(here),.)
+$(shell mkdir -p $(sort $(dir $(OBJS))))
+endif
 endif
 
 endif

@@ -194,7 +194,7 @@ measure()
 	state_mb=$(sql -c "SELECT round(pg_relation_size('items_hv') / 1048576.0, 2)")
 	read -r state_rows state_dead state_leaves state_fill state_height state_free <<<"$(sql -F ' ' -c \
 		"SELECT rows, dead_tuples, level_pages[1], round(level_fill[1]::numeric, 3), height, free_pages
-		 FROM hvtree_stats('items_hv')")"
+		 FROM hvtree_info('items_hv')")"
 	if [ -n "${HV_SWEEPS:-}" ]; then
 		[ -s "$HV_SWEEPS" ] || sed -n '1s/^set/set\torder\tsessions\tstate/p' "$out" >>"$HV_SWEEPS"
 		sed "1d; s/^/$set_name\t${life/ /\\t}\t/" "$out" >>"$HV_SWEEPS"
@@ -214,7 +214,7 @@ check_index()
 	sql <<-SQL
 		SELECT 'hvtree_check: ' || hvtree_check('items_hv') || ' pages in order';
 		SELECT 'rows differ: ' || s.rows || ' in the index, ' || t.n || ' in the table'
-		FROM hvtree_stats('items_hv') s, (SELECT count(*) AS n FROM items) t WHERE s.rows <> t.n;
+		FROM hvtree_info('items_hv') s, (SELECT count(*) AS n FROM items) t WHERE s.rows <> t.n;
 	SQL
 }
 

@@ -57,10 +57,10 @@ vacuum()
 	wait "$watcher"
 	grep -E '^(tuples|index scan|index ")' "$cluster_dir/verbose" | sed 's/^/   /'
 	sql -F "$tab" -c "
-		SELECT '$1', $n, $timed_s, s.*, hvtree_stats.rows, level_pages[1],
+		SELECT '$1', $n, $timed_s, s.*, hvtree_info.rows, level_pages[1],
 			round(level_fill[1]::numeric, 3), free_pages,
 			round(pg_relation_size('items_hv') / 1048576.0, 1)
-		FROM hvtree_stats('items_hv'),
+		FROM hvtree_info('items_hv'),
 			(SELECT round(coalesce(sum(s) FILTER (WHERE phase = 'scanning heap'), 0), 2),
 				round(coalesce(sum(s) FILTER (WHERE phase = 'vacuuming indexes'), 0), 2),
 				round(coalesce(sum(s) FILTER (WHERE phase = 'vacuuming heap'), 0), 2),

@@ -118,7 +118,7 @@ HvInspectIndex(const HvTarget *target)
 		if (HvQueryNumber(conn, "SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = c.relam"
 						  " WHERE c.oid = '%s'::regclass AND amname = 'hvtree'", target->index) > 0)
 		{
-			PGresult   *stats = HvQuery(conn, "SELECT height, spill_factor FROM hvtree_stats('%s')",
+			PGresult   *stats = HvQuery(conn, "SELECT height, spill_factor FROM hvtree_info('%s')",
 										target->index);
 
 			figures.height = strtod(PQgetvalue(stats, 0, 0), NULL);

@@ -14,7 +14,7 @@
 #define HVCREATE_H
 
 #include "hvclient.h"
-#include "hvmetric.h"
+#include "arithmetic/hvmetric.h"
 #include "hvwatch.h"
 #include "hvwire.h"
 

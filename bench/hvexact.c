@@ -29,7 +29,7 @@
 #include <string.h>
 
 #include "hvexact.h"
-#include "hvkernel.h"
+#include "arithmetic/hvkernel.h"
 #include "hvtool.h"
 
 #define SLACK			28

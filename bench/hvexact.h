@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "hvmetric.h"
+#include "arithmetic/hvmetric.h"
 #include "hvsource.h"
 
 typedef struct HvExactJob

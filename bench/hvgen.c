@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "hvexact.h"
-#include "hvkernel.h"
+#include "arithmetic/hvkernel.h"
 #include "hvrandom.h"
 #include "hvtool.h"
 #include "hvwire.h"

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hvkernel.h"
+#include "arithmetic/hvkernel.h"
 #include "hvrandom.h"
 #include "hvsource.h"
 #include "hvtool.h"

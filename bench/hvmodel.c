@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hvkernel.h"
+#include "arithmetic/hvkernel.h"
 #include "hvmodel.h"
 #include "hvrandom.h"
-#include "hvrotate.h"
+#include "arithmetic/hvrotate.h"
 #include "hvtool.h"
 
 #define AREAS			30

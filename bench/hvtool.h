@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hvmetric.h"
+#include "arithmetic/hvmetric.h"
 
 /* the name that stands before every message; main() sets it */
 extern const char *HvToolName;

@@ -23,8 +23,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "hvkernel.h"
-#include "hvrotate.h"
+#include "arithmetic/hvkernel.h"
+#include "arithmetic/hvrotate.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -19,9 +19,9 @@
 #ifndef LAYOUTTREE_H
 #define LAYOUTTREE_H
 
-#include "hvkmeans.h"
-#include "hvselect.h"
-#include "hvspace.h"
+#include "arithmetic/hvkmeans.h"
+#include "arithmetic/hvselect.h"
+#include "arithmetic/hvspace.h"
 
 #define LAYOUT_MAX_LEVELS	8
 

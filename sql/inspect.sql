@@ -1,5 +1,5 @@
 --
--- hvtree_stats, hvtree_check and hvtree_last_scan
+-- hvtree_info, hvtree_check and hvtree_last_scan
 --
 
 -- nothing was scanned in this session so far
@@ -17,7 +17,7 @@ SELECT hvtree_check('inspected_l2');
 SELECT format_version, metric, dimensions, code_bits, height, rows, tuples, dead_tuples,
 	spill_factor, level_pages, level_tuples, level_fill, centroid_pages, free_pages,
 	index_bytes = pg_relation_size('inspected_l2') AS bytes_right, bytes_per_row
-FROM hvtree_stats('inspected_l2');
+FROM hvtree_info('inspected_l2');
 
 -- one that grows row by row, and one of each operator class built at once
 INSERT INTO inspected SELECT i, inspect_vector(i, 24) FROM generate_series(1, 3000) i;
@@ -30,7 +30,7 @@ VACUUM ANALYZE inspected;
 -- all three must say of themselves what can be counted otherwise
 CREATE VIEW inspected_stats AS
 	SELECT c.relname, s.*, pg_relation_size(c.oid) AS size, hvtree_check(c.oid) AS checked
-	FROM pg_class c, hvtree_stats(c.oid) s WHERE c.relname ~ '^inspected_(l2|ip|cosine)$';
+	FROM pg_class c, hvtree_info(c.oid) s WHERE c.relname ~ '^inspected_(l2|ip|cosine)$';
 
 SELECT relname, metric, dimensions, code_bits, height > 0 AS has_levels, rows, tuples >= rows AS enough,
 	tuples = rows AS without_copies, dead_tuples
@@ -78,16 +78,16 @@ SELECT index, cardinality(level_pages) = height + 1 AS levels_right,
 	codes_scored >= 7 AS scored, heap_fetches >= 7 AS fetched, rows_emitted,
 	buffers_hit + buffers_read > 0 AS buffers,
 	prepare_us >= 0 AND tree_us >= 0 AND leaves_us > 0 AND rerank_us > 0 AS times
-FROM hvtree_last_scan() scan, LATERAL (SELECT height FROM hvtree_stats(scan.index)) stats;
+FROM hvtree_last_scan() scan, LATERAL (SELECT height FROM hvtree_info(scan.index)) stats;
 RESET enable_seqscan;
 
 -- what is no hvtree index, or not one to look into
 CREATE INDEX inspected_id ON inspected (id);
-SELECT hvtree_stats('inspected');
+SELECT hvtree_info('inspected');
 SELECT hvtree_check('inspected_id');
 SELECT hvtree_check('inspected_stats');
 SELECT hvtree_check(0);
-SELECT hvtree_stats(NULL) IS NULL AS null_for_null;
+SELECT hvtree_info(NULL) IS NULL AS null_for_null;
 
 CREATE TABLE inspected_parts (id int, v real[]) PARTITION BY RANGE (id);
 CREATE TABLE inspected_part PARTITION OF inspected_parts FOR VALUES FROM (0) TO (100);
@@ -95,18 +95,18 @@ CREATE INDEX inspected_parts_v ON inspected_parts USING hvtree (v);
 INSERT INTO inspected_parts SELECT i, inspect_vector(i, 4) FROM generate_series(1, 9) i;
 SELECT hvtree_check('inspected_parts_v');
 SELECT hvtree_check('inspected_part_v_idx');
-SELECT rows FROM hvtree_stats('inspected_part_v_idx');
+SELECT rows FROM hvtree_info('inspected_part_v_idx');
 
 CREATE INDEX CONCURRENTLY inspected_invalid ON inspected
 	USING hvtree ((array_fill((1 / (id - 5))::real, ARRAY[3])));
-SELECT hvtree_stats('inspected_invalid');
+SELECT hvtree_info('inspected_invalid');
 SELECT hvtree_check('inspected_invalid');
 
 -- those may look who may read the table, or all statistics
 CREATE ROLE regress_hvtree_reader;
 SET ROLE regress_hvtree_reader;
 SELECT hvtree_check('inspected_l2');
-SELECT hvtree_stats('inspected_l2');
+SELECT hvtree_info('inspected_l2');
 RESET ROLE;
 GRANT SELECT ON inspected TO regress_hvtree_reader;
 SET ROLE regress_hvtree_reader;
@@ -115,7 +115,7 @@ RESET ROLE;
 REVOKE SELECT ON inspected FROM regress_hvtree_reader;
 GRANT pg_read_all_stats TO regress_hvtree_reader;
 SET ROLE regress_hvtree_reader;
-SELECT rows FROM hvtree_stats('inspected_l2');
+SELECT rows FROM hvtree_info('inspected_l2');
 RESET ROLE;
 DROP ROLE regress_hvtree_reader;
 

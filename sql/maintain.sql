@@ -1,5 +1,5 @@
 --
--- hvtree_maintain, and what hvtree_stats says about the state of a tree
+-- hvtree_maintain, and what hvtree_info says about the state of a tree
 --
 
 CREATE FUNCTION maintain_vector(i int, dims int) RETURNS real[]
@@ -11,10 +11,10 @@ CREATE TABLE maintained (id int, v real[]) WITH (autovacuum_enabled = off);
 -- an index without rows, and one of a single leaf: nothing to do, nothing to say
 CREATE INDEX maintained_v ON maintained USING hvtree (v) WITH (spill = off, leaf_size = 20, branching = 10);
 SELECT * FROM hvtree_maintain('maintained_v');
-SELECT leaf_fill_histogram, misplaced, centroid_age, query_cost_ratio FROM hvtree_stats('maintained_v');
+SELECT leaf_fill_histogram, misplaced, centroid_age, query_cost_ratio FROM hvtree_info('maintained_v');
 INSERT INTO maintained SELECT i, maintain_vector(i, 16) FROM generate_series(1, 15) i;
 SELECT * FROM hvtree_maintain('maintained_v');
-SELECT leaf_fill_histogram, misplaced, centroid_age, query_cost_ratio FROM hvtree_stats('maintained_v');
+SELECT leaf_fill_histogram, misplaced, centroid_age, query_cost_ratio FROM hvtree_info('maintained_v');
 
 -- one that grows
 INSERT INTO maintained SELECT i, maintain_vector(i, 16) FROM generate_series(16, 2000) i;
@@ -23,18 +23,18 @@ CREATE VIEW maintained_state AS
 		cardinality(leaf_fill_histogram) AS classes,
 		misplaced BETWEEN 0 AND 0.5 AS placed, centroid_age BETWEEN 0 AND 10 AS age,
 		query_cost_ratio BETWEEN 0.2 AND 3 AS ratio
-	FROM hvtree_stats('maintained_v');
+	FROM hvtree_info('maintained_v');
 SELECT * FROM maintained_state;
 SELECT pages_visited >= level_pages[1] AS every_page, rows_read >= 2000 AS every_row,
 	rows_moved >= 0 AND centroids_moved >= 0 AND pages_merged >= 0 AND pages_freed >= pages_merged
 	AND levels_removed = 0 AS counts, complete
-FROM hvtree_stats('maintained_v'), LATERAL hvtree_maintain('maintained_v');
+FROM hvtree_info('maintained_v'), LATERAL hvtree_maintain('maintained_v');
 SELECT * FROM maintained_state;
 SELECT hvtree_check('maintained_v') > 0 AS checked;
 
 -- the sample is drawn by a fixed seed
-SELECT (SELECT misplaced FROM hvtree_stats('maintained_v')) =
-	(SELECT misplaced FROM hvtree_stats('maintained_v')) AS the_same;
+SELECT (SELECT misplaced FROM hvtree_info('maintained_v')) =
+	(SELECT misplaced FROM hvtree_info('maintained_v')) AS the_same;
 
 -- a budget ends a run, and the next one goes on
 SELECT rows_read <= 1200 AS few, complete FROM hvtree_maintain('maintained_v', 0);
@@ -59,11 +59,11 @@ $$;
 
 -- rows that are gone leave the tree smaller
 DELETE FROM maintained WHERE id % 10 <> 0;
-CREATE TEMP TABLE before AS SELECT level_pages[1] AS leaves FROM hvtree_stats('maintained_v');
+CREATE TEMP TABLE before AS SELECT level_pages[1] AS leaves FROM hvtree_info('maintained_v');
 VACUUM maintained;
 SELECT complete FROM hvtree_maintain('maintained_v');
 SELECT level_pages[1] < leaves AS fewer, free_pages > 0 AS given_back, rows
-FROM hvtree_stats('maintained_v'), before;
+FROM hvtree_info('maintained_v'), before;
 SELECT * FROM maintained_state;
 SELECT hvtree_check('maintained_v') > 0 AS checked;
 SET enable_seqscan = off;
@@ -116,7 +116,7 @@ $$ BEGIN
 	RETURN v;
 END $$;
 CREATE INDEX maintained_as ON maintained USING hvtree (maintain_as(v)) WITH (leaf_size = 20);
-SELECT level_pages[1] > 1 AS leaves, misplaced IS NOT NULL AS looked FROM hvtree_stats('maintained_as');
+SELECT level_pages[1] > 1 AS leaves, misplaced IS NOT NULL AS looked FROM hvtree_info('maintained_as');
 SELECT rows_read > 0 AS read, complete FROM hvtree_maintain('maintained_as');
 SELECT maintain_as('{1}');
 \set VERBOSITY terse

@@ -10,30 +10,30 @@ CREATE TABLE recalled (id int, tenth int, v real[]) WITH (autovacuum_enabled = o
 
 -- an index without rows, and one of a single page, have nothing to measure
 CREATE INDEX recalled_v ON recalled USING hvtree (v);
-SELECT calibrated_rows, calibration FROM hvtree_stats('recalled_v');
+SELECT calibrated_rows, calibration FROM hvtree_info('recalled_v');
 SELECT * FROM hvtree_recall('recalled_v');
 INSERT INTO recalled SELECT i, i % 10, recall_vector(i) FROM generate_series(1, 20) i;
 VACUUM recalled;
-SELECT calibrated_rows, calibration FROM hvtree_stats('recalled_v');
+SELECT calibrated_rows, calibration FROM hvtree_info('recalled_v');
 SELECT recall, queries_answered, neighbors, mean_leaves FROM hvtree_recall('recalled_v', 5, 10);
 
 -- one that has grown measures itself when it is vacuumed, or looked after
 INSERT INTO recalled SELECT i, i % 10, recall_vector(i) FROM generate_series(21, 3000) i;
-SELECT calibrated_rows IS NULL AS not_yet FROM hvtree_stats('recalled_v');
+SELECT calibrated_rows IS NULL AS not_yet FROM hvtree_info('recalled_v');
 VACUUM recalled;
 SELECT calibrated_rows, calibration->'queries' AS queries, jsonb_array_length(calibration->'points') AS points
-FROM hvtree_stats('recalled_v');
+FROM hvtree_info('recalled_v');
 SELECT pages_visited > 0 AS looked_after FROM hvtree_maintain('recalled_v');
 
 -- so does one that is built, and the same again
 CREATE INDEX recalled_cosine ON recalled USING hvtree (v real_cosine_ops) WITH (leaf_size = 20, branching = 8);
-CREATE TEMP TABLE curves AS SELECT calibration FROM hvtree_stats('recalled_cosine');
+CREATE TEMP TABLE curves AS SELECT calibration FROM hvtree_info('recalled_cosine');
 REINDEX INDEX recalled_cosine;
-SELECT calibrated_rows, calibration = (SELECT calibration FROM curves) AS the_same FROM hvtree_stats('recalled_cosine');
+SELECT calibrated_rows, calibration = (SELECT calibration FROM curves) AS the_same FROM hvtree_info('recalled_cosine');
 SELECT p->>'target' AS target, (p->>'margin')::float8 BETWEEN 0 AND 10 AS margin,
 	1 <= ALL (ARRAY(SELECT jsonb_array_elements_text(p->'leaves')::float8)) AS leaves,
 	1 <= ALL (ARRAY(SELECT jsonb_array_elements_text(p->'fetches')::float8)) AS fetches
-FROM hvtree_stats('recalled_cosine'), jsonb_array_elements(calibration->'points') p;
+FROM hvtree_info('recalled_cosine'), jsonb_array_elements(calibration->'points') p;
 
 -- more of it takes more
 SET enable_seqscan = off;
@@ -64,7 +64,7 @@ SET hvtree.probes_per_level = ' 2, 3 ,4,5,6,7,8,9';
 SELECT id IS NOT NULL AS found FROM recalled ORDER BY v <=> recall_vector(5) LIMIT 1;
 SELECT height > 2 AS high, level_pages[1] = height + 1 AS leaves, level_pages[height] = 2 AS below_root,
 	level_pages[height - 1] = 3 AS next
-FROM hvtree_last_scan(), LATERAL (SELECT height FROM hvtree_stats('recalled_cosine')) s;
+FROM hvtree_last_scan(), LATERAL (SELECT height FROM hvtree_info('recalled_cosine')) s;
 SET hvtree.probes_per_level = '1';
 SELECT count(*) FROM (SELECT FROM recalled ORDER BY v <=> recall_vector(5) LIMIT 2000) s;
 SET hvtree.probes_per_level = '0, -5, 99999999999';

@@ -112,9 +112,9 @@ build()
 compile_with_clang()
 {
 	local file
-	for file in "$src"/src/*.c; do
+	for file in "$src"/src/*/*.c; do
 		"$clang" -fsyntax-only -std=gnu11 -D_GNU_SOURCE -Wno-ignored-attributes \
-			$warnings -I"$("$PG_CONFIG" --includedir-server)" "$file" || return 1
+			$warnings -I"$src/src" -I"$("$PG_CONFIG" --includedir-server)" "$file" || return 1
 	done
 }
 

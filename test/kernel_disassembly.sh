@@ -46,7 +46,7 @@ skip()
 # disassemble COMPILER OBJDUMP NAME: leaves the listing in $work/NAME.s
 disassemble()
 {
-	"$1" $CFLAGS -std=c11 -c "$src/$3.c" -o "$work/$3.o" &&
+	"$1" $CFLAGS -std=c11 -I"$src" -c "$src/arithmetic/$3.c" -o "$work/$3.o" &&
 		"$2" -d --no-show-raw-insn "$work/$3.o" > "$work/$3.s"
 	ok $? "$3.c compiles with $1"
 }

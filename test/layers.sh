@@ -1,8 +1,9 @@
 #!/bin/sh
 #
 # test/layers.sh
-#	Do the files of src/ keep to their layers (test/layers.txt) and sizes?
-#	TAP on stdout, status 1 if not.
+#	Do the files of src/ keep to their layers and sizes?  A layer is a folder,
+#	and a file includes only files of its own folder and of those before it in
+#	the list below.  TAP on stdout, status 1 if not.
 #
 #	Looked at: what a file includes; that arithmetic names nothing of
 #	PostgreSQL and allocates nothing; that only storage names the functions
@@ -52,63 +53,48 @@ blank_comments()
 	}' "$1"
 }
 
+layers='arithmetic page storage heap tree scan maintain build planner sql'
+
 stripped=$(mktemp -d)
 trap 'rm -rf "$stripped"' EXIT
-for file in src/*.c src/*.h; do
-	blank_comments "$file" >"$stripped/${file#src/}"
+for layer in $layers; do
+	mkdir "$stripped/$layer"
+	for file in src/"$layer"/*.[ch]; do
+		blank_comments "$file" >"$stripped/$layer/${file##*/}"
+	done
 done
+
+report 'every source is in the folder of a layer' "$(find src -name '*.[ch]' |
+	grep -vE "^src/($(echo $layers | tr ' ' '|'))/[a-z0-9_]+\.[ch]$")"
+
 cd "$stripped" || exit 1
-table=$OLDPWD/test/layers.txt
 
-# layer FILE: its number, empty if the table has none
-layer()
-{
-	name=${1%.*}
-	while read -r level pattern; do
-		case $level in '' | \#*) continue ;; esac
-		# shellcheck disable=SC2254
-		case $name in $pattern) echo "$level"; return ;; esac
-	done <"$table"
-}
+# scan and maintain are beside each other: neither includes the other
+report 'files include only their own folder and those below' "$(grep -HE \
+	'^[ 	]*#[ 	]*include "[a-z]+/hv' */* | tr -d '\t "' | awk -F '[:/]' -v layers="$layers" '
+	BEGIN { n = split(layers, name, " "); for (i = 1; i <= n; i++) rank[name[i]] = i; rank["maintain"] = rank["scan"] }
+	{ above = $1; below = $3; sub("#include", "", below) }
+	below in rank && below != above && rank[below] >= rank[above] { print $0 }')"
 
-report 'every file has a layer' "$(for file in *; do
-	[ -n "$(layer "$file")" ] || echo "$file is not in test/layers.txt"
-done)"
-
-report 'files include only their own layer and those below' "$(for file in *; do
-	own=$(layer "$file")
-	sed -n 's/^[ \t]*#[ \t]*include "\(hv[a-z0-9_]*\.h\)".*/\1/p' "$file" |
-		while read -r header; do
-			below=$(layer "$header")
-			[ "${below:-9}" -le "${own:-9}" ] ||
-				echo "$file (layer $own) includes $header (layer $below)"
-		done
-done)"
-
-report 'no header includes itself by way of others' "$(for file in *.h; do
-	sed -n 's/^[ \t]*#[ \t]*include "\(hv[a-z0-9_]*\.h\)".*/\1/p' "$file" |
-		sed "s/^/$file /"
+report 'no header includes itself by way of others' "$(for file in */*.h; do
+	sed -n 's|^[ \t]*#[ \t]*include "\([a-z]*/hv[a-z0-9_]*\.h\)".*|\1|p' "$file" |
+		sed "s|^|$file |"
 done | tsort 2>&1 >/dev/null | sed 's/^tsort: //')"
 
-arithmetic=$(for file in *; do [ "$(layer "$file")" != 0 ] || echo "$file"; done)
-not_storage=$(for file in *; do
-	case $file in hvstore* | hvcompat.h) ;; *) echo "$file" ;; esac
-done)
-
 report 'arithmetic includes nothing of PostgreSQL' "$(grep -nE \
-	'^[ 	]*#[ 	]*include "' $arithmetic | grep -v 'include "hv')"
+	'^[ 	]*#[ 	]*include "' arithmetic/* | grep -v 'include "arithmetic/')"
 report 'arithmetic neither allocates nor raises errors' "$(grep -nwE \
-	'palloc|palloc0|pfree|malloc|calloc|realloc|free|elog|ereport|Assert' $arithmetic)"
+	'palloc|palloc0|pfree|malloc|calloc|realloc|free|elog|ereport|Assert' arithmetic/*)"
 report 'only storage touches buffers and WAL' "$(grep -nE \
 	'\<(ReadBuffer|ReadRecentBuffer|ConditionalLockBuffer|LockBuffer|GenericXLog|MarkBufferDirty|ExtendBufferedRel|log_newpage)[A-Za-z]*' \
-	$not_storage)"
+	*/* | grep -vE '^(storage/|page/hvcompat.h)')"
 
-report 'no file over 600 lines' "$(wc -l * | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }')"
+report 'no file over 600 lines' "$(wc -l */* | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }')"
 
 report 'no function over 100 lines' "$(awk '
 	FNR == 1 { start = 0 }
 	/^\{/ { start = FNR }
-	/^\}/ { if (start && FNR - start > 101) print FILENAME ":" start ": " FNR - start - 1 " lines"; start = 0 }' *)"
+	/^\}/ { if (start && FNR - start > 101) print FILENAME ":" start ": " FNR - start - 1 " lines"; start = 0 }' */*)"
 
 # The callbacks of the access method, hv and small letters, have PostgreSQL's
 # signatures.  A parameter list: from a name at the start of a line (or a declaration
@@ -128,7 +114,7 @@ report 'no parameter list over 7' "$(awk '
 	}
 	FNR == 1 { open = 0 }
 	!open && /^[A-Za-z_][A-Za-z0-9_ \t*]*\(/ { open = 1; start = FNR; list = "" }
-	open { list = list $0 " "; if (flush_list()) open = 0; else if (FNR - start > 30) open = 0 }' *)"
+	open { list = list $0 " "; if (flush_list()) open = 0; else if (FNR - start > 30) open = 0 }' */*)"
 
 echo "1..$number"
 exit $status

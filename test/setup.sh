@@ -70,7 +70,7 @@ list_wanted()
 install()
 {
 	$sudo env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -q --no-install-recommends "$@" >>"$log" 2>&1 ||
+		apt-get -o DPkg::Lock::Timeout=900 install -y -q --no-install-recommends "$@" >>"$log" 2>&1 ||
 		{ tail -n 20 "$log" >&2; echo "setup: apt-get install failed: $*" >&2; exit 1; }
 }
 
@@ -105,7 +105,7 @@ fi
 log=$(mktemp)
 echo "setup: installing Debian packages:$wanted"
 if [ -z "$(apt-cache policy "postgresql-$major" 2>/dev/null | sed -n 's/ *Candidate: //p' | grep -v none)" ]; then
-	$sudo apt-get update -q >>"$log" 2>&1 || true
+	$sudo apt-get -o DPkg::Lock::Timeout=900 update -q >>"$log" 2>&1 || true
 	have_postgres || { wanted=''; major=$(postgres_major); list_wanted; }
 fi
 case "$wanted" in

@@ -21,8 +21,8 @@ complain()
 	fi
 }
 
-sources=$(ls src/*.c src/*.h bench/*.c bench/*.h test/unit/*.c test/unit/*.h 2>/dev/null)
-texts="$sources $(ls Makefile hvindex.control META.json ./*.md sql/*.sql sql/*.control test/*.sh test/t/*.pl test/perl/*.pm bench/*.sh 2>/dev/null)"
+sources=$(ls src/*/*.c src/*/*.h bench/*.c bench/*.h test/unit/*.c test/unit/*.h 2>/dev/null)
+texts="$sources $(ls Makefile hvindex.control META.json ./*.md sql/*.sql extension/* test/*.sh test/t/*.pl test/perl/*.pm bench/*.sh 2>/dev/null)"
 tab=$(printf '\t')
 
 complain 'no blanks at the end of a line' "$(grep -nE "[ $tab]+\$" $texts)"

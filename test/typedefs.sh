@@ -6,7 +6,7 @@
 
 cd "$(dirname "$0")/../src" || exit 1
 {
-	sed -n 's/^} *\([A-Za-z_][A-Za-z0-9_]*\);.*/\1/p' hv*.c hv*.h
-	sed -n 's/^typedef struct [A-Za-z_0-9]* \([A-Za-z_][A-Za-z0-9_]*\);.*/\1/p' hv*.c hv*.h
-	sed -n 's/^typedef .*(\*\([A-Za-z_][A-Za-z0-9_]*\)) *(.*/\1/p' hv*.c hv*.h
+	sed -n 's/^} *\([A-Za-z_][A-Za-z0-9_]*\);.*/\1/p' */*.c */*.h
+	sed -n 's/^typedef struct [A-Za-z_0-9]* \([A-Za-z_][A-Za-z0-9_]*\);.*/\1/p' */*.c */*.h
+	sed -n 's/^typedef .*(\*\([A-Za-z_][A-Za-z0-9_]*\)) *(.*/\1/p' */*.c */*.h
 } | LC_ALL=C sort -u

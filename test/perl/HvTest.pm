@@ -416,12 +416,12 @@ sub uses_index
 	  /Index Scan using \Q$index\E\b/;
 }
 
-# stats(NODE, INDEX): the row of hvtree_stats as a hash of strings
+# stats(NODE, INDEX): the row of hvtree_info as a hash of strings
 sub stats
 {
 	my ($node, $index) = @_;
 
-	return one_row($node, "SELECT * FROM hvtree_stats('$index')");
+	return one_row($node, "SELECT * FROM hvtree_info('$index')");
 }
 
 # last_scan(NODE, QUERY, SETTINGS): runs a query and returns the row of

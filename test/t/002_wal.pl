@@ -83,7 +83,7 @@ agrees('after REINDEX', 'items', 'items_v', '<->');
 
 # a standby that becomes a primary goes on
 $standby->safe_psql('postgres', q{SET enable_seqscan = off;
-	SELECT * FROM hvtree_stats('items_v'); SELECT * FROM hvtree_last_scan()});
+	SELECT * FROM hvtree_info('items_v'); SELECT * FROM hvtree_last_scan()});
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 unlike(slurp_file($standby->logfile), qr/inconsistent page|PANIC|FATAL.*consisten/,
 	'replay gave the bytes of the primary');

@@ -31,7 +31,7 @@ sub peak
 	my ($most, $start);
 
 	# the library and the catalog caches are not what is measured
-	$session->query_safe("$settings; SELECT hvtree_stats('warm_v'); SELECT count(*) FROM (SELECT id FROM warm ORDER BY v <-> '{1,2,3}' LIMIT 3) s; CREATE INDEX warm_again ON warm USING hvtree (v); DROP INDEX warm_again;");
+	$session->query_safe("$settings; SELECT hvtree_info('warm_v'); SELECT count(*) FROM (SELECT id FROM warm ORDER BY v <-> '{1,2,3}' LIMIT 3) s; CREATE INDEX warm_again ON warm USING hvtree (v); DROP INDEX warm_again;");
 	$start = $most = anonymous($pid);
 	my $file = $node->basedir . '/done';
 	unlink $file;

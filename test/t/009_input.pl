@@ -101,7 +101,7 @@ overwrite($metapage{items_cosine}, 24, pack 'V', 99);    # magic
 $node->start;
 foreach my $statement ('SELECT id FROM items ORDER BY v <#> \'{1,2,3}\' LIMIT 1',
 	"INSERT INTO items VALUES (-2, '{1,2,3}')", "SELECT hvtree_check('items_ip')",
-	"SELECT hvtree_stats('items_ip')", 'DELETE FROM items WHERE id = 7; VACUUM (INDEX_CLEANUP ON) items')
+	"SELECT hvtree_info('items_ip')", 'DELETE FROM items WHERE id = 7; VACUUM (INDEX_CLEANUP ON) items')
 {
 	my ($state, $text) = sqlstate_of($node,
 		"BEGIN; DROP INDEX items_cosine; SET LOCAL enable_seqscan = off; $statement" =~ s/^BEGIN; DROP INDEX items_cosine; SET LOCAL enable_seqscan = off; (?=DELETE)//r);
@@ -199,7 +199,7 @@ sub damage
 	{
 		# the number of the mean that a page's codes are about
 		overwrite($file, $start + 8192 - 10, pack 'v', int rand 65536);
-		return "the encoding of block $block";
+		return "the mean version of block $block";
 	}
 	overwrite($file, $start, rand() < 0.5 ? "\0" x 8192 : "\xff" x 8192);
 	return "block $block is all alike";
@@ -222,7 +222,7 @@ foreach my $pass (1 .. $rounds / $copies)
 			"SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM victim_$n ORDER BY v $operator (SELECT v FROM seed LIMIT 1) LIMIT 10) s",
 			"SET enable_seqscan = off; SET enable_sort = off; SELECT count(*) FROM (SELECT id FROM victim_$n ORDER BY v $operator (SELECT v FROM seed LIMIT 1)) s",
 			"SELECT hvtree_check('victim_${n}_v')",
-			"SELECT hvtree_stats('victim_${n}_v')",
+			"SELECT hvtree_info('victim_${n}_v')",
 			"INSERT INTO victim_$n SELECT id + 2000, v FROM seed",
 			"DELETE FROM victim_$n WHERE id % 2 = 0; VACUUM (INDEX_CLEANUP ON) victim_$n",
 			"SELECT hvtree_check('victim_${n}_v')",

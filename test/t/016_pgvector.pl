@@ -194,7 +194,7 @@ cmp_ok(stats($node, 'living_idx')->{height}, '>', 0, 'inserts have split pages')
 sql('VACUUM living');
 sql("SELECT hvtree_maintain('living_idx')");
 check_index($node, 'living_idx', 'after inserts, updates, deletes, VACUUM the index is sound');
-is(stats($node, 'living_idx')->{metric}, 'inner product', 'hvtree_stats names the metric');
+is(stats($node, 'living_idx')->{metric}, 'inner product', 'hvtree_info names the metric');
 same_distances('living_idx', 'living', 'h', '<#>', 'whole(0, 48, 23)::halfvec', 'a living index');
 sql('REINDEX INDEX CONCURRENTLY living_idx');
 same_distances('living_idx', 'living', 'h', '<#>', 'whole(0, 48, 23)::halfvec', 'after REINDEX CONCURRENTLY');

@@ -37,7 +37,7 @@ my $pages = sql(q{SELECT pg_relation_size('items_v') / current_setting('block_si
 cmp_ok($pages, '>', 400, "the index has $pages pages, more than the cache");
 is(sql(q{SELECT hvtree_check('items_v')}), $pages, 'the check reads each page once');
 my $stats = stats($node, 'items_v');
-is($stats->{tuples} - $stats->{spilled}, '6000', 'hvtree_stats counts each row once');
+is($stats->{tuples} - $stats->{spilled}, '6000', 'hvtree_info counts each row once');
 
 sql("$forced SELECT id FROM items ORDER BY v <-> $point LIMIT 3");
 is(sql(q{SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'items_v'}),

@@ -36,7 +36,7 @@ sub curve
 {
 	my ($node, $index) = @_;
 
-	return $node->safe_psql('postgres', "SELECT calibration FROM hvtree_stats('$index')");
+	return $node->safe_psql('postgres', "SELECT calibration FROM hvtree_info('$index')");
 }
 
 # Recall of both ranks at every target is what was aimed at; with one leaf for all
@@ -100,7 +100,7 @@ my @by_effort = sort { $a->[1] <=> $b->[1] } map { [ $_, leaves_of($_) ] }
   split /\n/, $primary->safe_psql('postgres', 'SELECT id FROM items_query ORDER BY id LIMIT 60');
 my ($easy, $hard) = @by_effort[ 0, -1 ];
 my $most = $primary->safe_psql('postgres', q{
-	SELECT p->'leaves'->>0 FROM hvtree_stats('items_v'), jsonb_array_elements(calibration->'points') p
+	SELECT p->'leaves'->>0 FROM hvtree_info('items_v'), jsonb_array_elements(calibration->'points') p
 	WHERE p->>'target' = '0.99'});
 my $mean = 0;
 $mean += $_->[1] / @by_effort foreach @by_effort;

@@ -23,7 +23,7 @@ vector_functions($node);
 my $forced = 'SET enable_seqscan = off; SET enable_sort = off;';
 my $point = q{'{1,2,3,4}'};
 my $scan = "SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> $point LIMIT 5) s";
-my $counts = "SELECT scans, rows_emitted FROM hvtree_stat WHERE indexrelname = 'items_v'";
+my $counts = "SELECT scans, rows_emitted FROM hvtree_scan_stats WHERE indexrelname = 'items_v'";
 
 $node->safe_psql('postgres', q{
 	SELECT setseed(0.21);
@@ -34,7 +34,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO others SELECT i, clustered_vector(4, 40) FROM generate_series(1, 100) i;
 	CREATE INDEX others_v ON others USING hvtree (v);
 	ANALYZE});
-my $scope = $node->safe_psql('postgres', 'SELECT scope FROM hvtree_stat_info()');
+my $scope = $node->safe_psql('postgres', 'SELECT scope FROM hvtree_scan_stats_info()');
 my $shared = $node->safe_psql('postgres', q{SELECT current_setting('server_version_num')::int >= 170000}) eq 't';
 is($scope, $shared ? 'server' : 'session', 'counts are shared where the server lets them be');
 
@@ -50,7 +50,7 @@ is($two->query_safe($counts), $shared ? '7|35' : '4|20', 'second session: its ow
 is($node->safe_psql('postgres', $counts), $shared ? '7|35' : '', 'a new session: none of its own');
 
 # a session that was there before sees, and does, a reset
-$two->query_safe(q{SELECT hvtree_stat_reset('items_v')});
+$two->query_safe(q{SELECT hvtree_scan_stats_reset('items_v')});
 is($two->query_safe($counts), '0|0', 'reset');
 is($one->query_safe($counts), $shared ? '0|0' : '3|15', 'reset: whom it concerns');
 $one->query_safe($scan);
@@ -63,7 +63,7 @@ is($one->query_safe($counts), $shared ? '2|10' : '5|25', 'a scan that is rolled 
 # another database has entries of its own, though numbers may be the same
 $node->safe_psql('postgres', 'CREATE DATABASE copied TEMPLATE template0');
 $node->safe_psql('copied', 'CREATE EXTENSION hvindex');
-is($node->safe_psql('copied', 'SELECT count(*) FROM hvtree_stat_get()'), '0', 'another database does not see them');
+is($node->safe_psql('copied', 'SELECT count(*) FROM hvtree_scan_stats_get()'), '0', 'another database does not see them');
 is($node->safe_psql('copied', qq{
 	CREATE TABLE items (id int, v real[]);
 	CREATE INDEX items_v ON items USING hvtree (v);
@@ -71,7 +71,7 @@ is($node->safe_psql('copied', qq{
 	$forced
 	$scan;
 	$counts}), "1\n1|1", 'another database counts for itself');
-$node->safe_psql('copied', 'SELECT hvtree_stat_reset()');
+$node->safe_psql('copied', 'SELECT hvtree_scan_stats_reset()');
 is($one->query_safe($counts), $shared ? '2|10' : '5|25', 'a reset there leaves us alone');
 $_->quit foreach ($one, $two);
 
@@ -81,7 +81,7 @@ $_->quit foreach ($one, $two);
 SKIP:
 {
 	skip 'counts are not shared', 2 unless $shared;
-	$node->safe_psql('postgres', 'SELECT hvtree_stat_reset()');
+	$node->safe_psql('postgres', 'SELECT hvtree_scan_stats_reset()');
 	my $script = $node->basedir . '/scan.sql';
 	append_to_file($script, "\\set rows random(1, 20)\nSELECT id FROM items ORDER BY v <-> $point LIMIT :rows;\n");
 	local $ENV{PGOPTIONS} = '-c enable_seqscan=off -c enable_sort=off';
@@ -92,14 +92,14 @@ SKIP:
 	is($node->safe_psql('postgres', q{
 		SELECT scans, heap_fetches >= rows_emitted, rows_emitted BETWEEN 4000 AND 80000,
 			total_us >= prepare_us + tree_us + leaves_us + rerank_us - 1
-		FROM hvtree_stat WHERE indexrelname = 'items_v'}), '4000|t|t|t', 'no scan is lost under load');
+		FROM hvtree_scan_stats WHERE indexrelname = 'items_v'}), '4000|t|t|t', 'no scan is lost under load');
 }
 
 # --- more indexes than there is room for ---------------------------------------------
 
 # one session, so that it means the same on all servers; everything else rests
 my $many = $node->background_psql('postgres');
-$many->query_safe("$forced SELECT hvtree_stat_reset()");
+$many->query_safe("$forced SELECT hvtree_scan_stats_reset()");
 $many->query_safe(q{
 	CREATE PROCEDURE make_many(first int, last int) LANGUAGE plpgsql AS $$
 	BEGIN
@@ -110,14 +110,14 @@ $many->query_safe(q{
 			COMMIT;
 		END LOOP;
 	END $$});
-my $before = $many->query_safe('SELECT sum(scans) FROM hvtree_stat_get()') || 0;
+my $before = $many->query_safe('SELECT sum(scans) FROM hvtree_scan_stats_get()') || 0;
 $many->query_safe('CALL make_many(1, 1100)');
-is($many->query_safe('SELECT indexes, capacity FROM hvtree_stat_info()'), '1024|1024', 'the table is full');
+is($many->query_safe('SELECT indexes, capacity FROM hvtree_scan_stats_info()'), '1024|1024', 'the table is full');
 is($many->query_safe(q{
-	SELECT sum(scans) + (SELECT forgotten_scans FROM hvtree_stat_info()) FROM hvtree_stat_get()}),
+	SELECT sum(scans) + (SELECT forgotten_scans FROM hvtree_scan_stats_info()) FROM hvtree_scan_stats_get()}),
 	$before + 1100, 'every scan is counted, by index or among the forgotten');
-is($many->query_safe(q{SELECT scans FROM hvtree_stat WHERE relname = 'many_1100'}), '1', 'the last index has an entry');
-is($many->query_safe(q{SELECT count(*) FROM hvtree_stat WHERE scans > 1 OR rows_emitted <> scans}), '0', 'no counts were mixed up');
+is($many->query_safe(q{SELECT scans FROM hvtree_scan_stats WHERE relname = 'many_1100'}), '1', 'the last index has an entry');
+is($many->query_safe(q{SELECT count(*) FROM hvtree_scan_stats WHERE scans > 1 OR rows_emitted <> scans}), '0', 'no counts were mixed up');
 
 # those that are in use stay
 $many->query_safe($scan);
@@ -127,15 +127,15 @@ is($many->query_safe($counts), '4|20', 'an index in use keeps its entry');
 # those that are dropped are not seen, and make room
 $many->query_safe(q{
 	DO $$ BEGIN FOR i IN 1 .. 1100 LOOP EXECUTE 'DROP TABLE many_' || i; IF i % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$});
-is($many->query_safe(q{SELECT count(*) FROM hvtree_stat WHERE relname LIKE 'many\_____'}), '600', 'indexes that are left are seen')
-  or diag($many->query_safe('SELECT count(*), min(relname), max(relname) FROM hvtree_stat'));
-is($many->query_safe(q{SELECT count(*) FROM hvtree_stat WHERE relname ~ '^many_\d{1,3}$' OR relname = 'many_1100'}), '0', 'dropped ones are not');
+is($many->query_safe(q{SELECT count(*) FROM hvtree_scan_stats WHERE relname LIKE 'many\_____'}), '600', 'indexes that are left are seen')
+  or diag($many->query_safe('SELECT count(*), min(relname), max(relname) FROM hvtree_scan_stats'));
+is($many->query_safe(q{SELECT count(*) FROM hvtree_scan_stats WHERE relname ~ '^many_\d{1,3}$' OR relname = 'many_1100'}), '0', 'dropped ones are not');
 $many->quit;
 
 # --- prewarm -----------------------------------------------------------------------
 
 my $pages = $node->safe_psql('postgres', q{SELECT pg_relation_size('items_v') / current_setting('block_size')::int});
-my $cold = "$forced SELECT hvtree_stat_reset(); $scan; SELECT index_read > 0, index_hit + index_read >= 3 FROM hvtree_stat WHERE indexrelname = 'items_v'";
+my $cold = "$forced SELECT hvtree_scan_stats_reset(); $scan; SELECT index_read > 0, index_hit + index_read >= 3 FROM hvtree_scan_stats WHERE indexrelname = 'items_v'";
 $node->restart;
 is((split /\n/, $node->safe_psql('postgres', $cold))[-1], 't|t', 'after a restart a scan reads index pages');
 foreach my $levels (-1, 15)
@@ -145,9 +145,9 @@ foreach my $levels (-1, 15)
 
 	cmp_ok($warmed, $levels < 0 ? '==' : '<=', $pages, "prewarm: $warmed of $pages pages");
 	$node->safe_psql('postgres', 'SELECT count(*) FROM items');
-	is((split /\n/, $node->safe_psql('postgres', "$forced SELECT hvtree_stat_reset();
+	is((split /\n/, $node->safe_psql('postgres', "$forced SELECT hvtree_scan_stats_reset();
 			SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '{-1,0,2,1}') s;
-			SELECT scans, rows_emitted, index_read, index_hit_rate FROM hvtree_stat WHERE indexrelname = 'items_v'"))[-1],
+			SELECT scans, rows_emitted, index_read, index_hit_rate FROM hvtree_scan_stats WHERE indexrelname = 'items_v'"))[-1],
 		'1|4000|0|1.0000', 'prewarm: then the whole index is in the cache');
 }
 $node->restart;
@@ -159,7 +159,7 @@ is((split /\n/, $node->safe_psql('postgres', $cold))[-1], 't|t', 'upper levels a
 $node->safe_psql('postgres', "$forced $scan");
 $node->stop('immediate');
 $node->start;
-is($node->safe_psql('postgres', 'SELECT count(*) FROM hvtree_stat'), '0', 'a crash empties the table');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM hvtree_scan_stats'), '0', 'a crash empties the table');
 is($node->safe_psql('postgres', "$forced $scan; $counts"), "5\n1|5", 'and counting begins anew');
 
 # a backend dies, the server starts all over by itself
@@ -168,14 +168,14 @@ my $pid = backend_of($victim);
 kill 'KILL', $pid;
 $node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
 eval { $victim->quit };
-is($node->safe_psql('postgres', "SELECT count(*) FROM hvtree_stat; $forced $scan; $counts"), "0\n5\n1|5",
+is($node->safe_psql('postgres', "SELECT count(*) FROM hvtree_scan_stats; $forced $scan; $counts"), "0\n5\n1|5",
 	'a backend that was killed empties it too');
 
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'base', has_streaming => 1);
 $standby->start;
-is($standby->safe_psql('postgres', "SELECT count(*) FROM hvtree_stat; $forced $scan; $scan; $counts; SELECT hvtree_stat_reset('items_v'); $counts"),
+is($standby->safe_psql('postgres', "SELECT count(*) FROM hvtree_scan_stats; $forced $scan; $scan; $counts; SELECT hvtree_scan_stats_reset('items_v'); $counts"),
 	"0\n5\n5\n2|10\n\n0|0", 'a standby counts, and resets, for itself');
 is($standby->safe_psql('postgres', q{SELECT hvtree_prewarm('items_v')}), $pages, 'and prewarms');
 

@@ -16,7 +16,7 @@
  */
 #include <string.h>
 
-#include "hvcode.h"
+#include "arithmetic/hvcode.h"
 #include "unit.h"
 
 #define MAX_BITS	HV_MAX_CODE_BITS

@@ -15,7 +15,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "hvkernel.h"
+#include "arithmetic/hvkernel.h"
 
 #include <float.h>
 #include <string.h>

@@ -16,7 +16,7 @@
  */
 #include <string.h>
 
-#include "hvkmeans.h"
+#include "arithmetic/hvkmeans.h"
 #include "unit.h"
 
 #define DIMS		64

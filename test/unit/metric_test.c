@@ -10,8 +10,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "hvkernel.h"
-#include "hvmetric.h"
+#include "arithmetic/hvkernel.h"
+#include "arithmetic/hvmetric.h"
 
 #include <float.h>
 #include <string.h>

@@ -15,8 +15,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "hvkernel.h"
-#include "hvrotate.h"
+#include "arithmetic/hvkernel.h"
+#include "arithmetic/hvrotate.h"
 
 #include <string.h>
 

@@ -16,7 +16,7 @@
  */
 #include <string.h>
 
-#include "hvselect.h"
+#include "arithmetic/hvselect.h"
 #include "unit.h"
 
 #define MAX_ITEMS	20000

@@ -17,8 +17,8 @@
 #include <float.h>
 #include <string.h>
 
-#include "hvkernel.h"
-#include "hvspace.h"
+#include "arithmetic/hvkernel.h"
+#include "arithmetic/hvspace.h"
 #include "unit.h"
 
 #define MAX_DIMS	6000

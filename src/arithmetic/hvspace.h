@@ -1,0 +1,121 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvspace.h
+ *	  From a user's vector to the space in which the tree works.
+ *
+ * NOTES
+ *	  Everything above the kernels (codes, centroids, k-means, descent) works
+ *	  in one Euclidean space, the "tree space", in which near means near under
+ *	  the metric of the index.  A vector gets there in four steps:
+ *
+ *	  1. metric:   L2 nothing; cosine divides by the length (a zero vector
+ *				   stays zero); inner product appends the coordinate
+ *				   sqrt(M^2 - |x|^2), M = max_norm, which makes the order by
+ *				   inner product an order by L2 distance (Bachrach et al.
+ *				   2014); a vector longer than M is shortened to M and gets
+ *				   0, see HvSpaceLengthClass.  A query under inner product is
+ *				   scaled to length M and gets 0 there: its length does not
+ *				   change the order, but it does change how much the lengths of
+ *				   centroids weigh.
+ *	  2. centring: subtract the mean of the index.
+ *	  3. padding with zeros to rotate_dims and rotation by HvRotation.
+ *	  4. cutting to the first code_bits coordinates; where that shortens, the
+ *				   rest is scaled by sqrt(rotate_dims / code_bits) so that
+ *				   squared distances keep their expectation.
+ *
+ *	  rotate_dims is a multiple of 64 and at least HV_MIN_CODE_BITS: short
+ *	  vectors thereby get several code bits a dimension.  code_bits =
+ *	  min(rotate_dims, HV_MAX_CODE_BITS).
+ *
+ *	  A vector whose length after step 2 exceeds HV_SPACE_MAX_NORM is shortened
+ *	  to that, so that no sum in the tree can overflow.  Only routing and
+ *	  estimates see it; exact distances do not come from here.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/arithmetic/hvspace.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVSPACE_H
+#define HVSPACE_H
+
+#include <math.h>
+#include <stdint.h>
+
+#include "arithmetic/hvmetric.h"
+#include "arithmetic/hvrotate.h"
+
+/*
+ * Rows to fetch for recall@10 = .95, and bytes a row in the index, of 4,800
+ * picture descriptors of 128 dimensions by bits: 128 49 rows (57 bytes), 256 27
+ * (84), 384 23 (120), 512 21 (160), 768 18 (239), 1024 16 (324).  Text
+ * embeddings of 384 dimensions: 384 21 (128), 512 20 (154), 768 17 (233).
+ */
+#define HV_MIN_CODE_BITS	512
+#define HV_SPACE_MAX_NORM	1e15f
+
+typedef struct HvSpace
+{
+	HvMetric	metric;
+	int			dim;			/* of the user's vectors */
+	int			center_dims;	/* dim, + 1 under inner product: of mean */
+	int			rotate_dims;
+	int			code_bits;		/* dimensions of the tree space */
+	float		max_norm;		/* M, inner product only */
+	const float *mean;			/* center_dims floats, or NULL for zero */
+	const HvRotation *rotation; /* of rotate_dims */
+} HvSpace;
+
+/* the sizes that follow from metric and dim */
+extern int	HvSpaceCenterDims(HvMetric metric, int dim);
+extern int	HvSpaceRotateDims(HvMetric metric, int dim);
+extern int	HvSpaceCodeBits(HvMetric metric, int dim);
+
+/* Fills space; mean and rotation stay the caller's and must outlive it. */
+extern void HvSpaceInit(HvSpace *space, HvMetric metric, int dim, float max_norm,
+						const float *mean, const HvRotation *rotation);
+
+/* Step 1 alone: x (dim floats) -> out (center_dims floats).  For the mean. */
+extern void HvSpaceLift(const HvSpace *space, const float *x, float *out);
+
+/*
+ * A data vector: x (dim floats) -> out.  out has room for rotate_dims floats
+ * (all are used on the way); the first code_bits of them are the result.
+ */
+extern void HvSpaceProject(const HvSpace *space, const float *x, float *out);
+
+/* The same for the vector that a query asks about. */
+extern void HvSpaceProjectQuery(const HvSpace *space, const float *x, float *out);
+
+/* Steps 3 and 4 alone, in place: x has center_dims floats, and room for rotate_dims. */
+extern void HvSpaceRotate(const HvSpace *space, float *x);
+
+/*
+ * By how much a vector was shortened in step 1: 0 if it was not, else a class of
+ * 1 .. 255, a sixteenth of an octave each.
+ */
+extern uint8_t HvSpaceLengthClass(const HvSpace *space, const float *x);
+
+/*
+ * What a squared distance between the query and a shortened vector would be if
+ * the vector had kept its length, on the scale of HvSpaceSquareOf: products
+ * grow with the length.  max_norm is M, > 0.
+ */
+static inline float
+HvSpaceStretch(float max_norm, uint8_t length_class, float square)
+{
+	float		diagonal = 2.0f * max_norm * max_norm;
+
+	return diagonal - exp2f((length_class - 0.5f) / 16.0f) * (diagonal - square);
+}
+
+/*
+ * What an exact distance under the metric is as a squared distance in the tree
+ * space, where estimates can be compared with it.  query_norm is the length
+ * of the query (inner product only, > 0).
+ */
+extern double HvSpaceSquareOf(const HvSpace *space, double distance, double query_norm);
+
+#endif							/* HVSPACE_H */

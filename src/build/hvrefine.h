@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvrefine.h
+ *	  The centroids of leaves, taken from what the tree sends there.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/build/hvrefine.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVREFINE_H
+#define HVREFINE_H
+
+#include "build/hvcluster.h"
+
+/*
+ * Clusters the first n members of a sample into about so many leaves, at least 2, and
+ * makes the tree.  Memory beside the region is taken from the current context.
+ * Leader only.
+ */
+extern HvClusterTree *HvRefineTree(HvBuild *build, HvSample *sample, int n, int leaves);
+
+/* HV_JOB_MEANS, HV_JOB_PLACE */
+extern void HvRefineMeansWork(HvBuild *build, const HvJob *job);
+extern void HvRefinePlaceWork(HvBuild *build, const HvJob *job);
+
+#endif							/* HVREFINE_H */

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvcalibrate.h
+ *	  An index measures how far its scans must look.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/maintain/hvcalibrate.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVCALIBRATE_H
+#define HVCALIBRATE_H
+
+#include "utils/relcache.h"
+
+/*
+ * Traces some rows of the table as queries and stores in the metapage which numbers
+ * of leaves and which margins reach which recall.  Does nothing for a tree of one
+ * page, whose scans are exact.  Takes about a second, can be cancelled, and locks
+ * one page at a time.  A snapshot must be active, or the caller be a build.
+ */
+extern void HvCalibrate(Relation heap, Relation index);
+
+/* The same where the index has changed much since it was measured last. */
+extern void HvCalibrateIfDue(Relation heap, Relation index);
+
+#endif							/* HVCALIBRATE_H */

@@ -1,0 +1,431 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvtrace.c
+ *	  What a search far wider than any scan finds, and where it finds it.
+ *
+ * NOTES
+ *	  The leaves are found step by step, so that the order in which they come is
+ *	  about that of a scan that wants as many: a wider descent opens more inner
+ *	  pages and would find leaves that a scan misses.
+ *
+ *	  The query is a row of the index.  It has a part in the centroid of its leaf,
+ *	  which is therefore nearer to it than to a stranger; without that part
+ *	  the centroid of n rows would be n / (n - 1) times as far away.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/maintain/hvtrace.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "maintain/hvtrace.h"
+#include "tree/hvdescend.h"
+#include "tree/hvleaf.h"
+
+/* as in hvsearch.c */
+#define BEAM			8
+
+/* leaves of the first step of a descent; each step has twice as many in all */
+#define FIRST_STEP		16
+
+/*
+ * Standard errors that rows get as a chance to be fetched, one in a hundred
+ * neighbours needs more than 2.3 (hvsizing.c).
+ */
+#define TRACE_MARGIN	2.7f
+
+/* rows fetched between two looks at how far the last neighbour is, and in all */
+#define FETCH_BATCH		64
+#define SMALL_BATCH		16
+#define MOST_FETCHES	1024
+
+/* neighbours that must be certain when so many rows have been fetched */
+#define CERTAIN_ROWS	10
+
+/* with nothing but copies of the query so far down, it is none */
+#define MOST_COPIES		256
+
+/* a squared distance below this share of the query's norm2 is a copy of it */
+#define COPY_SHARE		1e-6
+
+/* a code that the descent has met */
+typedef struct Found
+{
+	uint64		id;
+	float		estimate;
+	float		error;
+	int			leaf;
+} Found;
+
+struct HvTracer
+{
+	HvIndex    *index;
+	HvHeap	   *heap;
+	int			width;
+	MemoryContext context;		/* of one query, reset by the next */
+	HvStoreSource source;
+	HvLeafScorer scorer;
+	HvCandidate *scored;		/* of one leaf */
+
+	/* of the query at hand */
+	uint64		id;
+	float	   *values;			/* dim floats */
+	double		norm;
+	HvQuery    *query;
+	HvDescent	descent;
+	float	   *leaf_keys;		/* width */
+	int			nleaves;
+	int			own_leaf;		/* where the query itself stands, 0 = not met */
+	int			own_count;		/* tuples of that leaf */
+	Found	   *found;
+	int			nfound;
+	int			found_size;
+};
+
+HvTracer *
+HvTracerBegin(HvIndex *index, HvHeap *heap, int width)
+{
+	HvTracer   *tracer = palloc0(sizeof(HvTracer));
+
+	tracer->index = index;
+	tracer->heap = heap;
+	tracer->width = width;
+	tracer->context = AllocSetContextCreate(CurrentMemoryContext, "hvtree trace",
+											ALLOCSET_DEFAULT_SIZES);
+	tracer->scored = palloc(index->layout.leaf_capacity * sizeof(HvCandidate));
+	tracer->values = palloc(index->space.dim * sizeof(float));
+	tracer->leaf_keys = palloc(width * sizeof(float));
+	HvStoreSourceInit(&tracer->source, index->relation, &index->layout);
+	return tracer;
+}
+
+void
+HvTracerNarrow(HvTracer *tracer, int width)
+{
+	tracer->width = Min(tracer->width, width);
+}
+
+/* Reads the row's vector and prepares it as a query. */
+static bool
+begin_query(HvTracer *tracer, uint64 id)
+{
+	HvIndex    *index = tracer->index;
+	float	   *projected = palloc(index->space.rotate_dims * sizeof(float));
+	HvVectorView view;
+	bool		there = HvHeapGet(tracer->heap, id, &view) && view.dim == index->space.dim;
+
+	if (there)
+		memcpy(tracer->values, view.values, index->space.dim * sizeof(float));
+	HvHeapRelease(tracer->heap);
+	if (!there)
+		return false;
+	tracer->norm = HvMetricNorm(tracer->values, index->space.dim);
+	if (tracer->norm == 0 && index->space.metric != HV_METRIC_L2)
+		return false;
+
+	tracer->id = id;
+	tracer->query = palloc0(sizeof(HvQuery));
+	tracer->nleaves = tracer->own_leaf = tracer->nfound = tracer->found_size = 0;
+	tracer->found = NULL;
+	HvSpaceProjectQuery(&index->space, tracer->values, projected);
+	HvIndexQuery(index, projected, tracer->query);
+	tracer->scorer = (HvLeafScorer)
+	{
+		.query = tracer->query, .layout = &index->layout,
+			.max_norm = index->space.max_norm, .cutoff = FLT_MAX
+	};
+	HvDescentInit(&tracer->descent, &tracer->source.source, &index->layout, BEAM,
+				  CurrentMemoryContext);
+	HvDescentBegin(&tracer->descent, tracer->query, index->meta.seq);
+	return true;
+}
+
+/* Takes in the codes of a leaf that is locked, room for them having been made. */
+static void
+take_codes(HvTracer *tracer, Page page, const HvQueryCode *query)
+{
+	const HvLayout *layout = &tracer->index->layout;
+	float		one_error = 2.0f * HV_PLANES_ERROR / sqrtf((float) query->bits);
+	int			n = HvLeafScore(&tracer->scorer, page, tracer->scored);
+
+	for (int i = 0; i < n; i++)
+	{
+		const HvLeafEntryData *entry = HvPageLeafEntry(page, layout, i);
+		Found	   *found = &tracer->found[tracer->nfound];
+
+		found->id = tracer->scored[i].id;
+		found->leaf = tracer->nleaves;
+		found->estimate = tracer->scored[i].key;
+		found->error = found->estimate -
+			HvLowerBound(query, entry->factors.norm2, found->estimate, one_error);
+		if (found->id != tracer->id)
+			tracer->nfound++;
+		else if ((entry->flags & HV_ENTRY_SPILLED) == 0)
+		{
+			tracer->own_leaf = tracer->nleaves;
+			tracer->own_count = n;
+		}
+	}
+}
+
+static void
+read_leaf(HvTracer *tracer, const HvNode *node)
+{
+	HvIndex    *index = tracer->index;
+	int			needed = tracer->nfound + index->layout.leaf_capacity;
+	const HvQueryCode *query;
+	Buffer		buffer;
+	Page		page;
+
+	if (needed > tracer->found_size)
+	{
+		tracer->found_size = 2 * needed;
+		tracer->found = tracer->found ?
+			repalloc_huge(tracer->found, tracer->found_size * sizeof(Found)) :
+			palloc(tracer->found_size * sizeof(Found));
+	}
+	page = HvStoreRead(index->relation, &index->layout, node->extra, NULL, &buffer);
+	if (page == NULL)
+		return;
+	query = HvQueryFor(tracer->query, HvPageGetOpaque(page)->mean_version);
+	if (HvPageKindOf(page) == HV_PAGE_LEAF && query != NULL)
+	{
+		tracer->leaf_keys[tracer->nleaves++] = node->key;
+		take_codes(tracer, page, query);
+	}
+	HvStoreRelease(buffer);
+}
+
+/* Reads the nearest leaves; false if the tree is about another mean by now. */
+static bool
+read_leaves(HvTracer *tracer)
+{
+	HvDescent  *descent = &tracer->descent;
+	int			given = 0;
+
+	for (int step = Min(FIRST_STEP, tracer->width);; step = Min(2 * step, tracer->width))
+	{
+		const HvNode *node;
+
+		HvDescentWiden(descent, step);
+		if (descent->stale)
+			return false;
+		while (given < tracer->width && (node = HvDescentNext(descent)) != NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			read_leaf(tracer, node);
+			given++;
+		}
+		if (step == tracer->width || HvDescentExhausted(descent))
+			return true;
+	}
+}
+
+/*
+ * Puts the query's own leaf where it would stand without the query.
+ */
+static void
+move_own_leaf(HvTracer *tracer)
+{
+	double		n = tracer->own_count;
+	float		key;
+	int			to = tracer->own_leaf;
+
+	if (to == 0 || n < 2)
+		return;
+	key = (float) (tracer->leaf_keys[to - 1] * (n / (n - 1)) * (n / (n - 1)));
+	for (; to < tracer->nleaves && tracer->leaf_keys[to] < key; to++)
+		tracer->leaf_keys[to - 1] = tracer->leaf_keys[to];
+	tracer->leaf_keys[to - 1] = key;
+	for (int i = 0; i < tracer->nfound; i++)
+	{
+		int		   *leaf = &tracer->found[i].leaf;
+
+		if (*leaf == tracer->own_leaf)
+			*leaf = to;
+		else if (*leaf > tracer->own_leaf && *leaf <= to)
+			(*leaf)--;
+	}
+}
+
+/* How far the tenth row is in the nearest leaf, in the nearest two, and so on. */
+static float *
+find_tenth(const HvTracer *tracer)
+{
+	float	   *tenth = palloc(tracer->nleaves * sizeof(float));
+	int		   *ends = palloc0((tracer->nleaves + 2) * sizeof(int));
+	int		   *by_leaf = MemoryContextAllocHuge(CurrentMemoryContext,
+												 Max(tracer->nfound, 1) * sizeof(int));
+	HvNearest	nearest = {0};
+
+	for (int i = 0; i < tracer->nfound; i++)
+		ends[tracer->found[i].leaf + 1]++;
+	for (int leaf = 1; leaf <= tracer->nleaves; leaf++)
+		ends[leaf + 1] += ends[leaf];
+	for (int i = 0; i < tracer->nfound; i++)
+		by_leaf[ends[tracer->found[i].leaf]++] = i;
+	for (int leaf = 1; leaf <= tracer->nleaves; leaf++)
+	{
+		for (int i = ends[leaf - 1]; i < ends[leaf]; i++)
+		{
+			const Found *found = &tracer->found[by_leaf[i]];
+
+			if (found->estimate < HvNearestLast(&nearest))
+				HvNearestNote(&nearest, found->id, found->estimate);
+		}
+		tenth[leaf - 1] = HvNearestLast(&nearest);
+	}
+	return tenth;
+}
+
+static int
+compare_found(const void *a, const void *b)
+{
+	const Found *fa = a;
+	const Found *fb = b;
+
+	if (fa->id != fb->id)
+		return fa->id < fb->id ? -1 : 1;
+	return fa->leaf - fb->leaf;
+}
+
+/* Of a row that stands in two leaves the nearer one counts. */
+static void
+drop_copies(HvTracer *tracer)
+{
+	int			kept = 0;
+
+	if (tracer->index->meta.spill == 0)
+		return;
+	qsort(tracer->found, tracer->nfound, sizeof(Found), compare_found);
+	for (int i = 0; i < tracer->nfound; i++)
+	{
+		if (kept == 0 || tracer->found[kept - 1].id != tracer->found[i].id)
+			tracer->found[kept++] = tracer->found[i];
+	}
+	tracer->nfound = kept;
+}
+
+/* Fetches a row that was found; false if it is gone, or a copy of the query. */
+static bool
+measure_row(HvTracer *tracer, const Found *found, HvTraceRow *row)
+{
+	const HvSpace *space = &tracer->index->space;
+	HvVectorView view;
+	double		distance;
+	double		square;
+
+	if (!HvHeapGet(tracer->heap, found->id, &view))
+		return false;
+	distance = view.dim == space->dim ?
+		HvMetricDistance(space->metric, tracer->values, view.values, space->dim) : NAN;
+	HvTypeClose(&view);
+	square = HvSpaceSquareOf(space, distance, tracer->norm);
+	if (!isfinite(square) || (space->metric != HV_METRIC_IP &&
+							  square <= COPY_SHARE * tracer->query->code.norm2))
+		return false;
+	row->square = (float) square;
+	row->estimate = found->estimate;
+	row->error = found->error;
+	row->leaf = found->leaf;
+	return true;
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const HvTraceRow *ra = a;
+	const HvTraceRow *rb = b;
+
+	if (ra->square != rb->square)
+		return ra->square < rb->square ? -1 : 1;
+	return ra->leaf - rb->leaf;
+}
+
+/*
+ * Fetches what could be among the neighbours.  Returns how many rows, in order; room
+ * for MOST_FETCHES.  0 where the nearest may not be among them.
+ */
+static int
+measure_rows(HvTracer *tracer, int neighbors, HvTraceRow *rows)
+{
+	int			batch = neighbors < HV_TRACE_NEIGHBORS ? SMALL_BATCH : FETCH_BATCH;
+	HvKeyed    *order = palloc(Max(tracer->nfound, 1) * sizeof(HvKeyed));
+	int			wanted = Min(tracer->nfound, MOST_FETCHES);
+	int			n = 0;
+
+	for (int i = 0; i < tracer->nfound; i++)
+	{
+		float		bound = tracer->found[i].estimate - TRACE_MARGIN * tracer->found[i].error;
+
+		order[i].key = isfinite(bound) ? bound : FLT_MAX;
+		order[i].extra = i;
+		order[i].id = tracer->found[i].id;
+	}
+	HvSelectSmallest(order, tracer->nfound, wanted);
+	HvSortKeyed(order, wanted);
+	for (int i = 0; i < wanted; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (i % batch == 0)
+		{
+			HvHeapRelease(tracer->heap);
+			qsort(rows, n, sizeof(HvTraceRow), compare_rows);
+			if (i >= MOST_COPIES && n == 0)
+				break;
+			if (n >= neighbors && order[i].key >= rows[neighbors - 1].square)
+				break;
+		}
+		n += measure_row(tracer, &tracer->found[order[i].extra], &rows[n]);
+	}
+	HvHeapRelease(tracer->heap);
+	qsort(rows, n, sizeof(HvTraceRow), compare_rows);
+
+	/* where the codes do not say even which the nearest ten are, nothing is known */
+	if (n > CERTAIN_ROWS && wanted < tracer->nfound &&
+		order[wanted - 1].key < rows[CERTAIN_ROWS - 1].square)
+		return 0;
+	return n;
+}
+
+bool
+HvTraceQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
+{
+	MemoryContext old = MemoryContextSwitchTo(tracer->context);
+	HvTraceRow *rows = NULL;
+	float	   *tenth = NULL;
+	bool		done;
+
+	MemoryContextReset(tracer->context);
+	trace->nrows = 0;
+	done = begin_query(tracer, id) && read_leaves(tracer);
+	if (done)
+	{
+		move_own_leaf(tracer);
+		tenth = find_tenth(tracer);
+		drop_copies(tracer);
+		rows = palloc(MOST_FETCHES * sizeof(HvTraceRow));
+		trace->nrows = measure_rows(tracer, neighbors, rows);
+		trace->neighbors = neighbors;
+		trace->nleaves = tracer->nleaves;
+	}
+	MemoryContextSwitchTo(old);
+	if (trace->nrows == 0)
+		return false;
+	trace->rows = palloc(trace->nrows * sizeof(HvTraceRow));
+	memcpy(trace->rows, rows, trace->nrows * sizeof(HvTraceRow));
+	trace->distances = palloc(trace->nleaves * sizeof(float));
+	memcpy(trace->distances, tracer->leaf_keys, trace->nleaves * sizeof(float));
+	trace->tenth = palloc(trace->nleaves * sizeof(float));
+	memcpy(trace->tenth, tenth, trace->nleaves * sizeof(float));
+	return true;
+}

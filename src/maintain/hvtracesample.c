@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvtracesample.c
+ *	  The rows that an index measures itself with, traced.
+ *
+ * NOTES
+ *	  Recall of ten rows varies more from query to query than that of a hundred, and a
+ *	  trace that finds a hundred neighbors reads and fetches more.  So some rows are
+ *	  traced for a hundred, and more of them for a few.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/maintain/hvtracesample.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "arithmetic/hvsplitmix.h"
+#include "maintain/hvtracesample.h"
+#include "page/hvpage.h"
+
+/*
+ * The hundred nearest are found of so many rows, of the rest the nearest FEW_NEIGHBORS,
+ * which costs a fifth.  With 192 in all the recall of an index was up to .022 off its
+ * target (100,000 generated rows: .878, .935, .978 for .90, .95, .99; with 1,500
+ * .896, .950, .988), since that of single queries varies by .12 to .2.  With 512 it was
+ * off by .018 at most (recall of ten, three draws of rows, five sets, .90, .95 and .99;
+ * sift, which has 200 test queries, by .023 once).
+ */
+#define DEEP_QUERIES	128
+
+/* small tables are not worth that: so many rows for each of them, but no fewer than */
+#define DEEP_ROWS		40
+#define QUERY_ROWS		16
+#define FEWEST_DEEP		24
+#define FEWEST_QUERIES	96
+
+#define FEW_NEIGHBORS	20
+
+/*
+ * The first DEEP_TRIAL traces are HV_TRACE_WIDTH leaves wide, later ones twice as wide as
+ * what all but one in a thousand of the neighbors found so far take.
+ */
+#define DEEP_TRIAL		16
+#define LEAST_WIDTH		64
+#define FAR_SHARE		0.999
+
+/* tries a query to hit a tuple: pages are half full and some are no leaves */
+#define MOST_TRIES		64
+
+/* where most rows are copies of each other there is nothing to be measured */
+#define MOST_FAILURES	16
+
+typedef struct Work
+{
+	HvTraceSample *set;
+	HvIndex    *index;
+	uint64_t	random;
+	int			failures;		/* rows that could not be traced */
+} Work;
+
+/* A tuple of the index by chance, each as likely as any other; false if none was hit. */
+static bool
+pick_row(const HvIndex *index, uint64_t *random, uint64 *id)
+{
+	BlockNumber nblocks = HvStoreBlocks(index->relation);
+	BlockNumber block = (BlockNumber) (HV_ROOT_BLOCK + HvSplitmixNext(random) %
+									   (nblocks - HV_ROOT_BLOCK));
+	int			place = (int) (HvSplitmixNext(random) % index->layout.leaf_capacity);
+	Buffer		buffer;
+	Page		page = HvStoreRead(index->relation, &index->layout, block, NULL, &buffer);
+	bool		hit = false;
+
+	if (page == NULL)
+		return false;
+	if (HvPageKindOf(page) == HV_PAGE_LEAF && place < HvPageCount(page))
+	{
+		const HvLeafEntryData *entry = HvPageLeafEntry(page, &index->layout, place);
+
+		hit = (entry->flags & HV_ENTRY_SPILLED) == 0;
+		*id = HvRowPack(&entry->tid);
+	}
+	HvStoreRelease(buffer);
+	return hit;
+}
+
+/* qsort callback */
+static int
+compare_ints(const void *a, const void *b)
+{
+	int			ia = *(const int *) a;
+	int			ib = *(const int *) b;
+
+	return ia < ib ? -1 : (ia > ib ? 1 : 0);
+}
+
+/* Twice the leaves that hold nearly all of so many neighbors of the traces made so far. */
+static int
+width_for(const HvTraceSample *set, int neighbors)
+{
+	int		   *leaves = palloc(Max(set->count, 1) * neighbors * sizeof(int));
+	int			n = 0;
+	int			width = LEAST_WIDTH;
+
+	for (int t = 0; t < set->count; t++)
+	{
+		for (int i = 0; i < Min(set->traces[t].nrows, neighbors); i++)
+			leaves[n++] = set->traces[t].rows[i].leaf;
+	}
+	qsort(leaves, n, sizeof(int), compare_ints);
+	if (n > 0)
+		width = Max(width, 2 * leaves[(int) (FAR_SHARE * (n - 1))]);
+	pfree(leaves);
+	return width;
+}
+
+/* Traces rows up to a number of traces in all. */
+static void
+trace_rows(Work *work, HvTracer *tracer, int count, int neighbors)
+{
+	HvTraceSample *set = work->set;
+	int			most_tries = (count - set->count) * MOST_TRIES;
+
+	for (int tries = 0; tries < most_tries && set->count < count &&
+		 work->failures < MOST_FAILURES + set->count; tries++)
+	{
+		uint64		id;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!pick_row(work->index, &work->random, &id))
+			continue;
+		if (HvTraceQuery(tracer, id, neighbors, &set->traces[set->count]))
+			set->count++;
+		else
+			work->failures++;
+	}
+}
+
+void
+HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap)
+{
+	double		rows = index->meta.rows;
+	int			deep = (int) Min(Max(rows / DEEP_ROWS, FEWEST_DEEP), DEEP_QUERIES);
+	int			all = (int) Min(Max(rows / QUERY_ROWS, FEWEST_QUERIES), HV_MOST_TRACES);
+	Work		work = {.set = set, .index = index, .random = index->meta.seed};
+	HvTracer   *tracer;
+
+	set->count = 0;
+	set->width = Max(Min(HV_TRACE_WIDTH, index->meta.leaves), 2);
+	tracer = HvTracerBegin(index, heap, set->width);
+	trace_rows(&work, tracer, DEEP_TRIAL, HV_TRACE_NEIGHBORS);
+	set->width = Min(set->width, width_for(set, HV_TRACE_NEIGHBORS));
+	HvTracerNarrow(tracer, set->width);
+	trace_rows(&work, tracer, deep, HV_TRACE_NEIGHBORS);
+	HvTracerNarrow(tracer, width_for(set, FEW_NEIGHBORS));
+	trace_rows(&work, tracer, all, FEW_NEIGHBORS);
+}

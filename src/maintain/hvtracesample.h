@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvtracesample.h
+ *	  The rows that an index measures itself with, traced.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/maintain/hvtracesample.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVTRACESAMPLE_H
+#define HVTRACESAMPLE_H
+
+#include "maintain/hvtrace.h"
+
+#define HV_MOST_TRACES	512
+
+/* leaves of a trace at most */
+#define HV_TRACE_WIDTH	1024
+
+typedef struct HvTraceSample
+{
+	HvTrace		traces[HV_MOST_TRACES]; /* those with many neighbors first */
+	int			count;
+	int			width;			/* leaves that these have looked at */
+} HvTraceSample;
+
+/*
+ * Traces rows of the index, chosen by its seed, fewer of a small table.  Where none can
+ * be traced the set is empty.  Memory from the current context.
+ */
+extern void HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap);
+
+#endif							/* HVTRACESAMPLE_H */

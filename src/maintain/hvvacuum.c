@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvvacuum.c
+ *	  Removing dead rows, giving pages back.
+ *
+ * NOTES
+ *	  ambulkdelete must show every tuple that was there at its start to the
+ *	  callback, and splits may move tuples behind its back, to blocks that it
+ *	  has passed.  What moved is stamped with the structure counter: after a
+ *	  pass in block order, leaves with a newer stamp are visited again, until the
+ *	  counter stands still.
+ *
+ *	  amvacuumcleanup looks after the tree (hvmaintain.c) within a budget.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/maintain/hvvacuum.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/index.h"
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "maintain/hvmaintain.h"
+#include "maintain/hvvacuum.h"
+#include "page/hvcompat.h"
+#include "page/hvpage.h"
+#include "storage/hvdebug.h"
+#include "storage/hvstorestream.h"
+#include "tree/hvmeta.h"
+
+#define MAX_TUPLES	(BLCKSZ / sizeof(HvLeafEntryData))
+
+/* passes over what splits changed before splits are held up */
+#define FREE_PASSES	3
+
+/* Bulk delete ----------------------------------------------------------------- */
+
+typedef struct BulkDelete
+{
+	IndexVacuumInfo *info;
+	IndexBulkDeleteResult *stats;
+	IndexBulkDeleteCallback callback;
+	void	   *callback_state;
+	HvIndex    *index;
+} BulkDelete;
+
+/* The rows of a leaf that is newer than asked for; -1 if the page is none. */
+static int
+copy_rows(const HvLayout *layout, Page page, uint64 newer_than, bool all, uint64 *rows)
+{
+	int			n = -1;
+
+	if (HvPageKindOf(page) == HV_PAGE_LEAF &&
+		(all || HvPageGetOpaque(page)->seq > newer_than))
+	{
+		n = HvPageCount(page);
+		for (int i = 0; i < n; i++)
+			rows[i] = HvRowPack(&HvPageLeafEntry(page, layout, i)->tid);
+	}
+	return n;
+}
+
+static bool
+contains(const uint64 *rows, int n, uint64 row)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (rows[i] == row)
+			return true;
+	}
+	return false;
+}
+
+/* Removes the tuples of dead rows from a leaf: one WAL record. */
+static void
+remove_rows(BulkDelete *bulk, BlockNumber block, const uint64 *dead, int ndead)
+{
+	const HvLayout *layout = &bulk->index->layout;
+	HvAction	action;
+	Page		page;
+	int			removed = 0;
+
+	HvActionBegin(&action, bulk->info->index);
+	page = HvActionOpen(&action, layout, block);
+	if (HvPageKindOf(page) == HV_PAGE_LEAF)
+	{
+		for (int i = HvPageCount(page) - 1; i >= 0; i--)
+		{
+			const HvLeafEntryData *entry = HvPageLeafEntry(page, layout, i);
+
+			if (!contains(dead, ndead, HvRowPack(&entry->tid)))
+				continue;
+			removed += (entry->flags & HV_ENTRY_SPILLED) == 0;
+			HvPageRemove(page, layout, i);
+			HvPageAddChurn(page, 1);
+		}
+	}
+	HvActionCommit(&action);
+	bulk->stats->tuples_removed += removed;
+}
+
+/* Asks about the rows of one leaf, with nothing locked, and removes the dead ones. */
+static void
+clean_leaf(BulkDelete *bulk, BlockNumber block, uint64 *rows, int n)
+{
+	int			ndead = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		ItemPointerData tid;
+
+		HvRowUnpack(rows[i], &tid);
+		if (bulk->callback(&tid, bulk->callback_state))
+			rows[ndead++] = rows[i];
+	}
+	if (n > 0)
+		HV_DEBUG_POINT("bulkdelete-leaf");
+	if (ndead > 0)
+		remove_rows(bulk, block, rows, ndead);
+}
+
+/* One pass in block order over all leaves, or those stamped after newer_than. */
+static void
+clean_leaves(BulkDelete *bulk, uint64 newer_than, bool all)
+{
+	const HvLayout *layout = &bulk->index->layout;
+	HvStoreStream *stream =
+		HvStoreStreamBeginRange(bulk->info->index, layout, HV_STREAM_MAINTENANCE,
+								bulk->info->strategy, HV_ROOT_BLOCK,
+								HvStoreBlocks(bulk->info->index));
+	uint64		rows[MAX_TUPLES];
+	BlockNumber block;
+	Page		page;
+	Buffer		buffer;
+
+	while (HvStoreStreamNext(stream, &block, &page, &buffer))
+	{
+		int			n;
+
+		if (page == NULL)
+			continue;
+		n = copy_rows(layout, page, newer_than, all, rows);
+		HvStoreRelease(buffer);
+		HV_VACUUM_DELAY_POINT();
+		clean_leaf(bulk, block, rows, n);
+	}
+	HvStoreStreamEnd(stream);
+}
+
+/*
+ * Visits the leaves that splits have changed behind the first pass.  Where
+ * splits come faster than passes, the last one holds them up.
+ */
+static void
+catch_up(BulkDelete *bulk)
+{
+	Relation	relation = bulk->info->index;
+	uint64		done = bulk->index->meta.seq;
+	bool		locked = false;
+
+	for (int passes = 0;; passes++)
+	{
+		HvMetaData	meta;
+
+		HvMetaRead(relation, &meta);
+		if (meta.seq == done)
+			break;
+		if (passes == FREE_PASSES)
+		{
+			HvStoreLockStructure(relation);
+			locked = true;
+			HvMetaRead(relation, &meta);
+		}
+		clean_leaves(bulk, done, false);
+		done = meta.seq;
+	}
+	if (locked)
+		HvStoreUnlockStructure(relation);
+}
+
+IndexBulkDeleteResult *
+hvbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+			 IndexBulkDeleteCallback callback, void *state)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree bulk delete",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	BulkDelete	bulk = {info, stats, callback, state, NULL};
+
+	if (stats == NULL)
+		bulk.stats = palloc0(sizeof(IndexBulkDeleteResult));
+	old = MemoryContextSwitchTo(context);
+	bulk.index = HvIndexOpen(info->index);
+	if (bulk.index->meta.dim > 0)
+	{
+		clean_leaves(&bulk, 0, true);
+		HV_DEBUG_POINT("bulkdelete-pass");
+		catch_up(&bulk);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return bulk.stats;
+}
+
+/* Cleanup --------------------------------------------------------------------- */
+
+/* The table of an index, which VACUUM has locked. */
+static Relation
+open_heap(Relation index)
+{
+	return table_open(IndexGetRelation(RelationGetRelid(index), false), AccessShareLock);
+}
+
+IndexBulkDeleteResult *
+hvvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
+{
+	HvMaintenance maintenance = {0};
+
+	if (info->analyze_only)
+		return stats;
+	if (stats == NULL)
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+
+	maintenance.index = info->index;
+	maintenance.heap = open_heap(info->index);
+	maintenance.strategy = info->strategy;
+	maintenance.budget = HV_MAINTAIN_AUTO;
+	HvMaintainRun(&maintenance);
+	table_close(maintenance.heap, AccessShareLock);
+
+	stats->num_pages = HvStoreBlocks(info->index);
+	stats->num_index_tuples = maintenance.rows;
+	stats->estimated_count = false;
+	stats->pages_newly_deleted += maintenance.freed;
+	stats->pages_deleted = stats->pages_free = maintenance.free_pages + maintenance.freed;
+	return stats;
+}

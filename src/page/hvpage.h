@@ -1,0 +1,357 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvpage.h
+ *	  The bytes of one hvtree page: nothing is allocated or locked here.
+ *
+ * NOTES
+ *	  Every page has the standard header, and HvPageOpaqueData at its end.
+ *
+ *	  Tree pages (leaf and inner) keep two arrays that grow towards each other:
+ *
+ *		header | codes ->          free          <- entries | opaque
+ *
+ *	  Code i stands at HV_DATA_OFFSET + i * code_bytes, so that a kernel scores
+ *	  a whole page in one call; entry i ends at pd_special - i * entry_size.
+ *	  pd_lower and pd_upper bound the free space, as Generic WAL expects.  The
+ *	  order of tuples means nothing: removing one moves the last into its place.
+ *
+ *	  Centroid pages have fixed slots, each with the byte vector of one
+ *	  centroid.  Mean pages hold a run of floats.  A free page has no content.
+ *
+ *	  Nothing here is trusted: HvPageVerify says what is wrong with an image.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/page/hvpage.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVPAGE_H
+#define HVPAGE_H
+
+#include "postgres.h"
+
+#include "storage/block.h"
+#include "storage/bufpage.h"
+#include "storage/itemptr.h"
+
+#include "arithmetic/hvcode.h"
+
+#define HV_MAGIC			0x54565648	/* "HVVT" on disk */
+#define HV_FORMAT_VERSION	1
+#define HV_PAGE_ID			0xFF96	/* last two bytes of every page */
+
+#define HV_META_BLOCK		0
+#define HV_ROOT_BLOCK		1		/* the root never moves */
+
+#define HV_MAX_LEVEL		15
+
+/* fewer tuples a page make a tree too high; 15 is what 4096-bit codes allow */
+#define HV_MIN_CAPACITY		8
+
+/*
+ * A page with fewer tuples than its capacity divided by this is merged into its
+ * neighbours; a split leaves neither half with fewer.
+ */
+#define HV_LEAST_FILL		3
+
+/* where codes, slots and floats begin: a cache line */
+#define HV_DATA_OFFSET		64
+
+/* Values are on disk: never renumber. */
+typedef enum HvPageKind
+{
+	HV_PAGE_FREE = 0,
+	HV_PAGE_META = 1,
+	HV_PAGE_LEAF = 2,
+	HV_PAGE_INNER = 3,
+	HV_PAGE_CENTROID = 4,
+	HV_PAGE_MEAN = 5
+} HvPageKind;
+
+typedef struct HvPageOpaqueData
+{
+	uint64		seq;			/* structure counter when tuples last moved onto
+								 * or off this page, see src/README */
+	BlockNumber link;			/* tree pages: where the last split put the other
+								 * half, a hint; mean pages: the next one;
+								 * centroid pages: a lower one with free slots */
+	uint16		ntuples;		/* tuples, used slots, or floats */
+	uint16		mean_version;		/* which mean the codes are about */
+	uint8		kind;			/* HvPageKind */
+	uint8		level;			/* 0 = leaf */
+	uint16		churn;			/* tree pages: tuples that came or went since the
+								 * page's centroid was taken, at most 65535 */
+	uint16		unused;
+	uint16		page_id;		/* HV_PAGE_ID */
+} HvPageOpaqueData;
+
+typedef HvPageOpaqueData *HvPageOpaque;
+
+StaticAssertDecl(sizeof(HvPageOpaqueData) == 24, "page opaque is part of the file format");
+
+/* a row of the table in a leaf */
+typedef struct HvLeafEntryData
+{
+	HvCodeFactors factors;
+	ItemPointerData tid;
+	uint8		flags;			/* HV_ENTRY_xxx */
+	uint8		length_class;	/* HvSpaceLengthClass */
+	/* fixed-width attributes may follow: leaf_entry_size says how wide */
+} HvLeafEntryData;
+
+StaticAssertDecl(sizeof(HvLeafEntryData) == 16, "leaf entry is part of the file format");
+
+#define HV_ENTRY_SPILLED	0x01	/* the copy in the second leaf */
+
+/* a child page in an inner page */
+typedef struct HvInnerEntryData
+{
+	HvCodeFactors factors;
+	BlockNumber child;
+	BlockNumber centroid_block; /* where the byte vector stands */
+	uint16		centroid_slot;
+	uint16		flags;
+	uint32		unused;
+} HvInnerEntryData;
+
+StaticAssertDecl(sizeof(HvInnerEntryData) == 24, "inner entry is part of the file format");
+
+/*
+ * How far scans of this index must look, as the index has measured on rows of its
+ * own (hvcalibrate.h): for each of some targets of recall a margin of the rerank
+ * bounds, how many leaves are read at most before the first 10 and 100 rows, and how
+ * far away the next leaf may be, and how many rows are fetched for them.
+ * The targets themselves are HvCurveTarget's.
+ */
+#define HV_CURVE_TARGETS	8
+#define HV_CURVE_RANKS		2
+#define HV_CURVE_MOST_STOP	100.0f
+#define HV_CURVE_MOST_MARGIN	10.0f
+#define HV_CURVE_MOST_LEAVES	1e6f
+
+typedef struct HvCurvePoint
+{
+	float		margin;			/* standard errors of HvLeafScorer */
+	float		stop;			/* of HvSizing for 10 rows; 0 = scans do not stop early */
+	float		read;			/* leaves that scans of ten rows read on the average */
+	float		leaves[HV_CURVE_RANKS]; /* at most, before 10 and 100 rows */
+	float		stop_many;		/* for 100 rows, where stop is not 0 */
+	float		fetches[HV_CURVE_RANKS];
+} HvCurvePoint;
+
+typedef struct HvCurve
+{
+	uint32		queries;		/* that it was measured with, 0 = there is none */
+	uint32		leaves;			/* of the index at that time */
+	uint64		seq;			/* structure counter at that time */
+	float8		rows;			/* of the index at that time */
+	HvCurvePoint points[HV_CURVE_TARGETS];
+} HvCurve;
+
+StaticAssertDecl(sizeof(HvCurve) == 24 + 32 * HV_CURVE_TARGETS,
+				 "curve is part of the file format");
+
+/*
+ * The metapage.  The first two fields keep their place in every version.
+ * dim is 0 until the first row: then nothing behind it means anything yet.
+ */
+typedef struct HvMetaData
+{
+	uint32		magic;
+	uint32		version;
+	uint32		metric;			/* HvMetric */
+	uint32		dim;
+	uint32		code_bits;
+	uint16		leaf_entry_size;
+	uint16		inner_entry_size;
+	uint16		leaf_capacity;	/* most tuples a leaf may have */
+	uint16		inner_capacity;
+	uint32		mean_version;		/* counts the means so far */
+	uint64		seed;			/* of the rotation */
+	uint64		seq;			/* structure counter */
+	BlockNumber mean_block;		/* first mean page, InvalidBlockNumber = zero */
+	BlockNumber centroid_block; /* a centroid page that may have a free slot */
+	float		max_norm;		/* inner product: M of hvspace.h */
+	uint16		height;			/* level of the root */
+	uint16		spill;			/* rows stand in up to two leaves */
+	uint32		leaves;			/* about how many, for cost and sizing */
+	uint16		refine_bits;	/* second-stage code, 0 = none */
+	uint16		flags;
+	float8		rows;			/* at the last build or VACUUM */
+	float8		tuples;
+	BlockNumber maintain_block;	/* where maintenance goes on next time */
+	BlockNumber old_mean_block; /* with HV_META_CONVERTING: the mean before, */
+	BlockNumber convert_block;	/* and the first block that may be about it */
+	uint32		reserved[13];	/* zero */
+	HvCurve		curve;			/* zero where the index was never measured */
+} HvMetaData;
+
+/* flags: some pages may still have codes about the mean before, mean version - 1 */
+#define HV_META_CONVERTING	0x0001
+
+StaticAssertDecl(offsetof(HvMetaData, curve) == 152, "metapage is part of the file format");
+
+/* what a tree page looks like in one index; follows from the metapage */
+typedef struct HvLayout
+{
+	int			code_bits;
+	int			code_bytes;
+	int			leaf_entry_size;
+	int			inner_entry_size;
+	int			leaf_capacity;
+	int			inner_capacity;
+	int			slot_size;		/* of a centroid */
+	int			slots_per_page;
+} HvLayout;
+
+/* the recall that point i of a curve is for */
+static inline double
+HvCurveTarget(int i)
+{
+	static const double targets[HV_CURVE_TARGETS] =
+	{0.80, 0.85, 0.90, 0.925, 0.95, 0.97, 0.98, 0.99};
+
+	return targets[i];
+}
+
+/* the number of rows that leaves[i] and fetches[i] of a point are for */
+static inline double
+HvCurveRank(int i)
+{
+	static const double ranks[HV_CURVE_RANKS] = {10, 100};
+
+	return ranks[i];
+}
+
+#define HvPageGetOpaque(page) ((HvPageOpaque) PageGetSpecialPointer(page))
+#define HvPageGetMeta(page) ((HvMetaData *) PageGetContents(page))
+#define HvPageKindOf(page) ((HvPageKind) HvPageGetOpaque(page)->kind)
+#define HvPageCount(page) ((int) HvPageGetOpaque(page)->ntuples)
+
+/* room of a page between the header line and the opaque data */
+#define HV_PAGE_ROOM \
+	((int) (BLCKSZ - HV_DATA_OFFSET - MAXALIGN(sizeof(HvPageOpaqueData))))
+#define HV_MEAN_FLOATS_PER_PAGE ((int) (HV_PAGE_ROOM / sizeof(float)))
+
+static inline int
+HvPageEntrySize(Page page, const HvLayout *layout)
+{
+	return HvPageKindOf(page) == HV_PAGE_LEAF ?
+		layout->leaf_entry_size : layout->inner_entry_size;
+}
+
+static inline int
+HvPageCapacity(Page page, const HvLayout *layout)
+{
+	return HvPageKindOf(page) == HV_PAGE_LEAF ?
+		layout->leaf_capacity : layout->inner_capacity;
+}
+
+static inline const uint8 *
+HvPageCodes(Page page)
+{
+	return (const uint8 *) page + HV_DATA_OFFSET;
+}
+
+static inline void *
+HvPageEntry(Page page, int i, int entry_size)
+{
+	return (char *) page + ((PageHeader) page)->pd_special - (i + 1) * entry_size;
+}
+
+static inline HvLeafEntryData *
+HvPageLeafEntry(Page page, const HvLayout *layout, int i)
+{
+	return (HvLeafEntryData *) HvPageEntry(page, i, layout->leaf_entry_size);
+}
+
+static inline HvInnerEntryData *
+HvPageInnerEntry(Page page, const HvLayout *layout, int i)
+{
+	return (HvInnerEntryData *) HvPageEntry(page, i, layout->inner_entry_size);
+}
+
+/* the sizes that follow from the number of code bits and the entry sizes */
+extern void HvLayoutInit(HvLayout *layout, int code_bits, int leaf_entry_size,
+						 int inner_entry_size);
+
+/* the most tuples that fit a page, whatever the options say */
+extern int	HvLayoutMaxTuples(int code_bytes, int entry_size);
+
+extern void HvPageInitKind(Page page, HvPageKind kind, int level, uint16 mean_version);
+
+/* Appends a tuple; false where the page has its capacity.  entry is entry_size bytes. */
+extern bool HvPageAppend(Page page, const HvLayout *layout, const uint8 *code,
+						 const void *entry);
+
+/* Removes tuple i by moving the last one there. */
+extern void HvPageRemove(Page page, const HvLayout *layout, int i);
+
+/* Overwrites tuple i. */
+extern void HvPageReplace(Page page, const HvLayout *layout, int i, const uint8 *code,
+						  const void *entry);
+
+/* out (code_bits floats) <- what the code of tuple i alone says of its vector */
+extern void HvPageDecode(Page page, const HvLayout *layout, int i, float *out);
+
+/*
+ * Notes that n tuples have come or gone, which appending and removing alone does
+ * not: a page that is filled for the first time has its centroid from them.
+ */
+extern void HvPageAddChurn(Page page, int n);
+
+/* Has a quarter of a page's tuples come or gone since its centroid was taken? */
+extern bool HvPageIsChurned(Page page);
+
+/*
+ * The tuple with the same identity as entry, or -1: the same row and copy in a
+ * leaf, the same child in an inner page.
+ */
+extern int	HvPageFindTuple(Page page, const HvLayout *layout, const void *entry);
+
+/* the entry of an inner page that points to child, or -1 */
+extern int	HvPageFindChild(Page page, const HvLayout *layout, BlockNumber child);
+
+/*
+ * Centroid slots.  Take returns a free slot, now used, or -1; Set writes a
+ * vector into a used slot; Free gives it back (no harm if it is free already).
+ */
+extern int	HvCentroidPageTake(Page page, const HvLayout *layout);
+extern void HvCentroidPageFree(Page page, int slot);
+extern bool HvCentroidPageIsUsed(Page page, int slot);
+extern void HvCentroidPageSet(Page page, const HvLayout *layout, int slot,
+							  const int8 *values, const HvByteFactors *factors);
+extern const int8 *HvCentroidPageGet(Page page, const HvLayout *layout, int slot,
+									 HvByteFactors *factors);
+
+/* Copies up to a page of floats into a fresh mean page. */
+extern void HvMeanPageSet(Page page, const float *values, int n);
+extern const float *HvMeanPageGet(Page page, int *n);
+
+/*
+ * What is wrong with this image as a page of hvtree, in words, or NULL.  Cheap:
+ * every read does it, so that no reader runs over the end of a damaged page.
+ * With layout NULL only what does not depend on it is looked at.
+ */
+extern const char *HvPageVerify(Page page, const HvLayout *layout);
+
+/* The same for each tuple of a tree page that HvPageVerify found in order. */
+extern const char *HvPageVerifyTuples(Page page, const HvLayout *layout);
+
+/* A row pointer as one number, in the order of the table; and back. */
+static inline uint64
+HvRowPack(const ItemPointerData *tid)
+{
+	return ((uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16) |
+		ItemPointerGetOffsetNumberNoCheck(tid);
+}
+
+static inline void
+HvRowUnpack(uint64 id, ItemPointer tid)
+{
+	ItemPointerSet(tid, (BlockNumber) (id >> 16), (OffsetNumber) (id & 0xFFFF));
+}
+
+#endif							/* HVPAGE_H */

@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvpagesource.h
+ *	  Where a descent gets its pages from.
+ *
+ * NOTES
+ *	  Scans and inserts descend the pages of an index, a build descends page
+ *	  images in its own memory before the index has any.  The page is the
+ *	  interface: one descent serves both.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/page/hvpagesource.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVPAGESOURCE_H
+#define HVPAGESOURCE_H
+
+#include "postgres.h"
+
+#include "storage/block.h"
+#include "storage/bufpage.h"
+
+typedef struct HvPageSource HvPageSource;
+
+struct HvPageSource
+{
+	/*
+	 * The page of a block, not to be changed, and a handle to give back.  An
+	 * index page stays pinned and share-locked until then: nothing that can
+	 * wait or raise an error may happen in between.
+	 */
+	Page		(*get) (HvPageSource *source, BlockNumber block, int *handle);
+	void		(*release) (HvPageSource *source, int handle);
+};
+
+#endif							/* HVPAGESOURCE_H */

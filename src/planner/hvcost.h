@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvcost.h
+ *	  What the planner is told about an index scan.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/planner/hvcost.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVCOST_H
+#define HVCOST_H
+
+#include "postgres.h"
+
+#include "nodes/pathnodes.h"
+#include "utils/relcache.h"
+
+/*
+ * amcostestimate.  Reads at most the metapage, and that only where the relation
+ * cache does not remember it.
+ */
+extern void hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
+						   Cost *startup_cost, Cost *total_cost,
+						   Selectivity *selectivity, double *correlation,
+						   double *pages);
+
+#endif							/* HVCOST_H */

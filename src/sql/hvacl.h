@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvacl.h
+ *	  Who may look into an index, or work on it, and as whom.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/sql/hvacl.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVACL_H
+#define HVACL_H
+
+#include "postgres.h"
+
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
+
+/*
+ * Opens an index with its table, to be read: both under AccessShareLock.  Errors
+ * where it is no hvtree index, or one that cannot be read now, or where the
+ * current user may neither SELECT from the table nor read all statistics.
+ */
+extern void HvAclRead(Oid oid, Relation *heap, Relation *index);
+
+/*
+ * The same to be worked on, both under ShareUpdateExclusiveLock, for those who may
+ * VACUUM the table.  Not during recovery.
+ */
+extern void HvAclMaintain(Oid oid, Relation *heap, Relation *index);
+
+/*
+ * The same for those who may VACUUM the table, but to be read, and on a standby too:
+ * for what belongs to an index without being in it.
+ */
+extern void HvAclOwned(Oid oid, Relation *heap, Relation *index);
+
+/* Errors unless the current user owns the database. */
+extern void HvAclDatabase(void);
+
+/* Closes both, and gives the locks back. */
+extern void HvAclClose(Relation heap, Relation index, LOCKMODE lock);
+
+/* who called, while the table's owner acts */
+typedef struct HvCaller
+{
+	Oid			user;
+	int			context;
+	int			nest_level;		/* of settings */
+} HvCaller;
+
+/*
+ * Reading a row may run the functions of an index expression, which those who own
+ * the table chose.  Between Enter and Leave they run with its owner's rights
+ * and no others, as in VACUUM.  An error in between needs no Leave.
+ */
+extern void HvOwnerEnter(HvCaller *caller, Relation heap);
+extern void HvOwnerLeave(const HvCaller *caller);
+
+#endif							/* HVACL_H */

@@ -1,0 +1,160 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvmembers.c
+ *	  The tuples of one tree page together with their vectors.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/tree/hvmembers.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "page/hvpage.h"
+#include "tree/hvinner.h"
+#include "tree/hvmembers.h"
+
+bool
+HvMembersRead(HvMembers *members, HvIndex *index, BlockNumber block, int level)
+{
+	Buffer		buffer;
+	Page		page = HvStoreRead(index->relation, &index->layout, block, NULL, &buffer);
+	bool		right;
+
+	if (page == NULL)
+		return false;
+	right = HvPageKindOf(page) == (level == 0 ? HV_PAGE_LEAF : HV_PAGE_INNER) &&
+		HvPageGetOpaque(page)->level == level;
+	if (right)
+		memcpy(members->image.data, page, BLCKSZ);
+	HvStoreRelease(buffer);
+	members->index = index;
+	members->block = block;
+	members->level = level;
+	members->count = right ? HvPageCount((Page) members->image.data) : 0;
+	members->vectors = NULL;
+	return right;
+}
+
+/* From the mean that a page's codes are about to that of the index. */
+static void
+make_current(const HvMembers *members, float *vector)
+{
+	HvIndex    *index = members->index;
+
+	if (!HvIndexIsOld(index, members->block,
+					  HvPageGetOpaque((Page) members->image.data)->mean_version))
+		return;
+	for (int j = 0; j < index->layout.code_bits; j++)
+		vector[j] -= index->shift[j];
+}
+
+/* Keeps the vector of a row, or of what its code remembers of it. */
+static void
+project_row(const HvMembers *members, int i, const float *vector, float *out)
+{
+	if (vector)
+	{
+		HvSpaceProject(&members->index->space, vector, out);
+		return;
+	}
+	HvPageDecode((Page) members->image.data, &members->index->layout, i, out);
+	make_current(members, out);
+}
+
+void
+HvMembersLoadOne(const HvMembers *members, HvHeap *heap, int i, float *out)
+{
+	const HvLeafEntryData *row = HvMembersEntry(members, i);
+	HvVectorView view;
+	bool		found;
+
+	if (members->level > 0)
+	{
+		const HvInnerEntryData *child = HvMembersEntry(members, i);
+		HvCentroidRef ref = {child->centroid_block, child->centroid_slot};
+
+		HvCentroidRead(members->index, ref, out);
+		return;
+	}
+	found = HvHeapGet(heap, HvRowPack(&row->tid), &view);
+	project_row(members, i, found && view.dim == (int) members->index->meta.dim ?
+				view.values : NULL, out);
+	HvHeapRelease(heap);
+}
+
+void
+HvMembersLoad(HvMembers *members, HvHeap *heap)
+{
+	Size		size = members->index->space.rotate_dims * sizeof(float);
+
+	members->vectors = palloc(Max(members->count, 1) * sizeof(float *));
+	for (int i = 0; i < members->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		members->vectors[i] = palloc(size);
+		HvMembersLoadOne(members, heap, i, members->vectors[i]);
+	}
+}
+
+void
+HvMembersEachRow(const HvMembers *members, HvHeap *heap,
+				 void (*use) (void *arg, int i, const float *vector), void *arg)
+{
+	for (int i = 0; i < members->count; i++)
+	{
+		const HvLeafEntryData *row = HvMembersEntry(members, i);
+		HvVectorView view;
+		bool		found = HvHeapGet(heap, HvRowPack(&row->tid), &view);
+
+		CHECK_FOR_INTERRUPTS();
+		use(arg, i, found && view.dim == (int) members->index->meta.dim ? view.values : NULL);
+		HvHeapRelease(heap);
+	}
+}
+
+static void
+add_vector(float *mean, const float *vector, int bits, int count)
+{
+	for (int j = 0; j < bits; j++)
+		mean[j] += (vector[j] - mean[j]) / count;
+}
+
+void
+HvMembersMean(const HvMembers *members, float *mean)
+{
+	int			bits = members->index->layout.code_bits;
+
+	memset(mean, 0, bits * sizeof(float));
+	for (int i = 0; i < members->count; i++)
+		add_vector(mean, members->vectors[i], bits, i + 1);
+}
+
+void
+HvMembersCodeMean(const HvMembers *members, float *mean)
+{
+	int			bits = members->index->layout.code_bits;
+	float	   *vector = palloc(bits * sizeof(float));
+
+	memset(mean, 0, bits * sizeof(float));
+	for (int i = 0; i < members->count; i++)
+	{
+		HvPageDecode((Page) members->image.data, &members->index->layout, i, vector);
+		add_vector(mean, vector, bits, i + 1);
+	}
+	make_current(members, mean);
+	pfree(vector);
+}
+
+bool
+HvMembersUnchanged(const HvMembers *members, Page page)
+{
+	/* all but the WAL position and the checksum */
+	Size		skip = offsetof(PageHeaderData, pd_flags);
+
+	return memcmp((char *) page + skip, members->image.data + skip, BLCKSZ - skip) == 0;
+}
