@@ -25,7 +25,7 @@ if ($node->safe_psql('postgres',
 
 # the names in the sources
 my %places;
-foreach my $file (glob '../src/*.c')
+foreach my $file (glob '../src/*/*.c')
 {
 	my $text = slurp_file($file);
 

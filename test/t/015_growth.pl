@@ -30,7 +30,7 @@ my $node = new_node('growth',
 # in a small tree, most of which it reads.  Fetches tell where the mean is: codes
 # about one that is far away estimate worse.  A mean that is never corrected costs
 # twice as many in a sorted table; but it may stay where it is while it is only a
-# little off (REVIEW_DISTANCE of src/hvmean.c), which inserts have more of than VACUUM.
+# little off (REVIEW_DISTANCE of src/maintain/hvmean.c), which inserts have more of than VACUUM.
 my %grown = (recall => 0.03, few => 0.06, home => 0.08, codes => 1.25, fetches => 1.35, size => 1.3);
 my %vacuumed = (recall => 0.01, few => 0.03, home => 0.04, codes => 1.25, fetches => 1.12, size => 1.3);
 
