@@ -11,18 +11,17 @@ CREATE TABLE maintained (id int, v real[]) WITH (autovacuum_enabled = off);
 -- an index without rows, and one of a single leaf: nothing to do, nothing to say
 CREATE INDEX maintained_v ON maintained USING hvtree (v) WITH (spill = off, leaf_size = 20, branching = 10);
 SELECT * FROM hvtree_maintain('maintained_v');
-SELECT leaf_fill_histogram, misplaced, centroid_age, query_cost_ratio FROM hvtree_info('maintained_v');
+SELECT leaf_fill_histogram, misplaced, centroid_age FROM hvtree_info('maintained_v');
 INSERT INTO maintained SELECT i, maintain_vector(i, 16) FROM generate_series(1, 15) i;
 SELECT * FROM hvtree_maintain('maintained_v');
-SELECT leaf_fill_histogram, misplaced, centroid_age, query_cost_ratio FROM hvtree_info('maintained_v');
+SELECT leaf_fill_histogram, misplaced, centroid_age FROM hvtree_info('maintained_v');
 
 -- one that grows
 INSERT INTO maintained SELECT i, maintain_vector(i, 16) FROM generate_series(16, 2000) i;
 CREATE VIEW maintained_state AS
 	SELECT rows, (SELECT sum(n) FROM unnest(leaf_fill_histogram) n) = level_pages[1] AS all_leaves,
 		cardinality(leaf_fill_histogram) AS classes,
-		misplaced BETWEEN 0 AND 0.5 AS placed, centroid_age BETWEEN 0 AND 10 AS age,
-		query_cost_ratio BETWEEN 0.2 AND 3 AS ratio
+		misplaced BETWEEN 0 AND 0.5 AS placed, centroid_age BETWEEN 0 AND 10 AS age
 	FROM hvtree_info('maintained_v');
 SELECT * FROM maintained_state;
 SELECT pages_visited >= level_pages[1] AS every_page, rows_read >= 2000 AS every_row,

@@ -50,12 +50,4 @@ extern void HvHealthAddLeaf(HvHealth *health, Page page, const HvLayout *layout,
  */
 extern void HvHealthSample(HvHealth *health, Relation heap, Relation index);
 
-/*
- * What a query costs in the index, over what it would cost in a tree built anew
- * that finds as much; an estimate.  levels = of the tree, leaves included; pages
- * and tuples of each, leaves first; dead = leaf tuples of rows that nobody sees.
- */
-extern double HvHealthCostRatio(const HvHealth *health, const HvMetaData *meta, int levels,
-							   const int64 *pages, const int64 *tuples, int64 dead);
-
 #endif							/* HVHEALTH_H */

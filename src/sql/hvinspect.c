@@ -341,13 +341,6 @@ add_health(ResultRow *result, const Survey *survey, int levels)
 	add_int8_array(result, health->fill, HV_FILL_CLASSES);
 	add_ratio(result, health->misplaced, health->sampled);
 	add_ratio(result, health->churn, levels > 1 ? survey->level_tuples[0] : 0);
-	if (levels > 1 && survey->level_tuples[0] > 0)
-		add_value(result, Float8GetDatum(HvHealthCostRatio(health, &survey->meta, levels,
-														  survey->level_pages,
-														  survey->level_tuples,
-														  survey->dead)));
-	else
-		add_null(result);
 }
 
 /* What the index has measured about itself, as jsonb; NULL if it never has. */
