@@ -16,7 +16,7 @@
 
 #include "page/hvpage.h"
 
-/* the used-slot bitmap of a centroid page stands between header and slots */
+/* the used-slot bitmap of a centroid page is stored between header and slots */
 #define SLOT_BITMAP_OFFSET	MAXALIGN(SizeOfPageHeaderData)
 #define MAX_SLOTS			64
 
@@ -24,17 +24,25 @@
 #define DUE_CHURN			4
 
 StaticAssertDecl(SLOT_BITMAP_OFFSET + sizeof(uint64) <= HV_DATA_OFFSET,
-				 "slot bitmap must stand before the slots");
+				 "slot bitmap must end before the slots");
+
+/* I2, I10: after every change, an image is one that a reader would accept. */
+#define AssertInOrder(page, layout) Assert(HvPageVerify(page, layout) == NULL)
 
 int
 HvLayoutMaxTuples(int code_bytes, int entry_size)
 {
+	Assert(code_bytes > 0 && entry_size > 0);
 	return HV_PAGE_ROOM / (code_bytes + entry_size);
 }
 
 void
 HvLayoutInit(HvLayout *layout, int code_bits, int leaf_entry_size, int inner_entry_size)
 {
+	Assert(code_bits > 0 && code_bits % 64 == 0);
+	Assert(leaf_entry_size >= sizeof(HvLeafEntryData));
+	Assert(inner_entry_size >= sizeof(HvInnerEntryData));
+
 	layout->code_bits = code_bits;
 	layout->code_bytes = code_bits / 8;
 	layout->leaf_entry_size = leaf_entry_size;
@@ -45,12 +53,15 @@ HvLayoutInit(HvLayout *layout, int code_bits, int leaf_entry_size, int inner_ent
 	layout->slots_per_page = Min(HV_PAGE_ROOM / layout->slot_size, MAX_SLOTS);
 }
 
-/* Makes an empty page of a kind; seq and link start at nothing. */
+/* Makes an empty page of a kind, with no stamp and no link. */
 void
 HvPageInitKind(Page page, HvPageKind kind, int level, uint16 mean_version)
 {
 	HvPageOpaque opaque;
 	PageHeader	header = (PageHeader) page;
+
+	Assert(level >= 0 && level <= HV_MAX_LEVEL);
+	Assert((kind == HV_PAGE_INNER) == (level > 0));
 
 	PageInit(page, BLCKSZ, sizeof(HvPageOpaqueData));
 	memset((char *) page + SizeOfPageHeaderData, 0, HV_DATA_OFFSET - SizeOfPageHeaderData);
@@ -71,6 +82,7 @@ HvPageAppend(Page page, const HvLayout *layout, const uint8 *code, const void *e
 	int			entry_size = HvPageEntrySize(page, layout);
 	int			i = opaque->ntuples;
 
+	AssertInOrder(page, layout);
 	if (i >= HvPageCapacity(page, layout))
 		return false;
 
@@ -79,6 +91,7 @@ HvPageAppend(Page page, const HvLayout *layout, const uint8 *code, const void *e
 	header->pd_lower += layout->code_bytes;
 	header->pd_upper -= entry_size;
 	opaque->ntuples++;
+	AssertInOrder(page, layout);
 	return true;
 }
 
@@ -87,6 +100,7 @@ HvPageReplace(Page page, const HvLayout *layout, int i, const uint8 *code, const
 {
 	int			entry_size = HvPageEntrySize(page, layout);
 
+	AssertInOrder(page, layout);
 	Assert(i >= 0 && i < HvPageCount(page));
 	memcpy((char *) page + HV_DATA_OFFSET + i * layout->code_bytes, code, layout->code_bytes);
 	memcpy(HvPageEntry(page, i, entry_size), entry, entry_size);
@@ -100,6 +114,7 @@ HvPageRemove(Page page, const HvLayout *layout, int i)
 	int			entry_size = HvPageEntrySize(page, layout);
 	int			last = opaque->ntuples - 1;
 
+	AssertInOrder(page, layout);
 	Assert(i >= 0 && i <= last);
 	if (i != last)
 		HvPageReplace(page, layout, i, HvPageCodes(page) + last * layout->code_bytes,
@@ -107,6 +122,7 @@ HvPageRemove(Page page, const HvLayout *layout, int i)
 	header->pd_lower -= layout->code_bytes;
 	header->pd_upper += entry_size;
 	opaque->ntuples--;
+	AssertInOrder(page, layout);
 }
 
 void
@@ -114,6 +130,7 @@ HvPageDecode(Page page, const HvLayout *layout, int i, float *out)
 {
 	const HvCodeFactors *factors = HvPageEntry(page, i, HvPageEntrySize(page, layout));
 
+	Assert(i < HvPageCount(page));
 	HvCodeDecode(HvPageCodes(page) + i * layout->code_bytes, factors, layout->code_bits, out);
 }
 
@@ -122,12 +139,14 @@ HvPageAddChurn(Page page, int n)
 {
 	HvPageOpaque opaque = HvPageGetOpaque(page);
 
+	Assert(HvPageIsTree(page) && n >= 0);
 	opaque->churn = (uint16) Min((int) opaque->churn + n, PG_UINT16_MAX);
 }
 
 bool
 HvPageIsChurned(Page page)
 {
+	Assert(HvPageIsTree(page));
 	return HvPageGetOpaque(page)->churn * DUE_CHURN > HvPageCount(page);
 }
 
@@ -137,6 +156,7 @@ HvPageFindTuple(Page page, const HvLayout *layout, const void *entry)
 	int			n = HvPageCount(page);
 	const HvLeafEntryData *row = entry;
 
+	Assert(HvPageIsTree(page));
 	if (HvPageKindOf(page) != HV_PAGE_LEAF)
 		return HvPageFindChild(page, layout, ((const HvInnerEntryData *) entry)->child);
 	for (int i = 0; i < n; i++)
@@ -155,6 +175,7 @@ HvPageFindChild(Page page, const HvLayout *layout, BlockNumber child)
 {
 	int			n = HvPageCount(page);
 
+	Assert(HvPageKindOf(page) == HV_PAGE_INNER);
 	for (int i = 0; i < n; i++)
 	{
 		if (HvPageInnerEntry(page, layout, i)->child == child)
@@ -166,12 +187,14 @@ HvPageFindChild(Page page, const HvLayout *layout, BlockNumber child)
 static inline uint64 *
 slot_bitmap(Page page)
 {
+	Assert(HvPageKindOf(page) == HV_PAGE_CENTROID);
 	return (uint64 *) ((char *) page + SLOT_BITMAP_OFFSET);
 }
 
 static inline char *
 slot_address(Page page, const HvLayout *layout, int slot)
 {
+	Assert(slot >= 0 && slot < layout->slots_per_page);
 	return (char *) page + HV_DATA_OFFSET + slot * layout->slot_size;
 }
 
@@ -180,6 +203,7 @@ HvCentroidPageTake(Page page, const HvLayout *layout)
 {
 	uint64	   *used = slot_bitmap(page);
 
+	AssertInOrder(page, layout);
 	for (int slot = 0; slot < layout->slots_per_page; slot++)
 	{
 		if ((*used & (UINT64CONST(1) << slot)) == 0)
@@ -190,6 +214,7 @@ HvCentroidPageTake(Page page, const HvLayout *layout)
 			*used |= UINT64CONST(1) << slot;
 			HvPageGetOpaque(page)->ntuples++;
 			header->pd_lower = Max(header->pd_lower, end);
+			AssertInOrder(page, layout);
 			return slot;
 		}
 	}
@@ -202,10 +227,12 @@ HvCentroidPageFree(Page page, int slot)
 	uint64	   *used = slot_bitmap(page);
 	uint64		bit = UINT64CONST(1) << slot;
 
+	Assert(slot >= 0 && slot < MAX_SLOTS);
 	if (*used & bit)
 	{
 		*used &= ~bit;
 		HvPageGetOpaque(page)->ntuples--;
+		AssertInOrder(page, NULL);
 	}
 }
 
@@ -222,7 +249,7 @@ HvCentroidPageSet(Page page, const HvLayout *layout, int slot, const int8 *value
 {
 	char	   *at = slot_address(page, layout, slot);
 
-	Assert(HvCentroidPageIsUsed(page, slot));
+	Assert(HvCentroidPageIsUsed(page, slot));	/* I5 */
 	memcpy(at, factors, sizeof(HvByteFactors));
 	memcpy(at + sizeof(HvByteFactors), values, layout->code_bits);
 }
@@ -240,15 +267,18 @@ HvCentroidPageGet(Page page, const HvLayout *layout, int slot, HvByteFactors *fa
 void
 HvMeanPageSet(Page page, const float *values, int n)
 {
-	Assert(n <= HV_MEAN_FLOATS_PER_PAGE);
+	Assert(HvPageKindOf(page) == HV_PAGE_MEAN && HvPageCount(page) == 0);
+	Assert(n > 0 && n <= HV_MEAN_FLOATS_PER_PAGE);
 	memcpy((char *) page + HV_DATA_OFFSET, values, n * sizeof(float));
 	HvPageGetOpaque(page)->ntuples = n;
 	((PageHeader) page)->pd_lower = HV_DATA_OFFSET + n * sizeof(float);
+	AssertInOrder(page, NULL);
 }
 
 const float *
 HvMeanPageGet(Page page, int *n)
 {
+	Assert(HvPageKindOf(page) == HV_PAGE_MEAN);
 	*n = HvPageCount(page);
 	return (const float *) ((const char *) page + HV_DATA_OFFSET);
 }
@@ -283,6 +313,7 @@ HvPageVerifyTuples(Page page, const HvLayout *layout)
 	int			n = opaque->ntuples;
 	int			entry_size = HvPageEntrySize(page, layout);
 
+	AssertInOrder(page, layout);
 	for (int i = 0; i < n; i++)
 	{
 		HvCodeFactors *factors = HvPageEntry(page, i, entry_size);

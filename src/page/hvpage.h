@@ -10,15 +10,18 @@
  *
  *		header | codes ->          free          <- entries | opaque
  *
- *	  Code i stands at HV_DATA_OFFSET + i * code_bytes, so that a kernel scores
- *	  a whole page in one call; entry i ends at pd_special - i * entry_size.
+ *	  Code i is stored at HV_DATA_OFFSET + i * code_bytes, so that a kernel
+ *	  scores a whole page in one call; entry i ends at
+ *	  pd_special - i * entry_size.
  *	  pd_lower and pd_upper bound the free space, as Generic WAL expects.  The
  *	  order of tuples means nothing: removing one moves the last into its place.
  *
  *	  Centroid pages have fixed slots, each with the byte vector of one
  *	  centroid.  Mean pages hold a run of floats.  A free page has no content.
  *
- *	  Nothing here is trusted: HvPageVerify says what is wrong with an image.
+ *	  What comes from disk is not trusted: HvPageVerify says what is wrong with
+ *	  an image.  The other functions rely on an image that was verified, or
+ *	  built here, and assert it; I1 to I11 are the invariants of src/README.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -78,7 +81,7 @@ typedef struct HvPageOpaqueData
 								 * half, a hint; mean pages: the next one;
 								 * centroid pages: a lower one with free slots */
 	uint16		ntuples;		/* tuples, used slots, or floats */
-	uint16		mean_version;		/* which mean the codes are about */
+	uint16		mean_version;	/* which mean the codes are about */
 	uint8		kind;			/* HvPageKind */
 	uint8		level;			/* 0 = leaf */
 	uint16		churn;			/* tree pages: tuples that came or went since the
@@ -88,8 +91,6 @@ typedef struct HvPageOpaqueData
 } HvPageOpaqueData;
 
 typedef HvPageOpaqueData *HvPageOpaque;
-
-StaticAssertDecl(sizeof(HvPageOpaqueData) == 24, "page opaque is part of the file format");
 
 /* a row of the table in a leaf */
 typedef struct HvLeafEntryData
@@ -101,8 +102,6 @@ typedef struct HvLeafEntryData
 	/* fixed-width attributes may follow: leaf_entry_size says how wide */
 } HvLeafEntryData;
 
-StaticAssertDecl(sizeof(HvLeafEntryData) == 16, "leaf entry is part of the file format");
-
 #define HV_ENTRY_SPILLED	0x01	/* the copy in the second leaf */
 
 /* a child page in an inner page */
@@ -110,19 +109,17 @@ typedef struct HvInnerEntryData
 {
 	HvCodeFactors factors;
 	BlockNumber child;
-	BlockNumber centroid_block; /* where the byte vector stands */
+	BlockNumber centroid_block; /* where the byte vector is stored */
 	uint16		centroid_slot;
 	uint16		flags;
 	uint32		unused;
 } HvInnerEntryData;
 
-StaticAssertDecl(sizeof(HvInnerEntryData) == 24, "inner entry is part of the file format");
-
 /*
- * How far scans of this index must look, as the index has measured on rows of its
- * own (hvcalibrate.h): for each of some targets of recall a margin of the rerank
- * bounds, how many leaves are read at most before the first 10 and 100 rows, and how
- * far away the next leaf may be, and how many rows are fetched for them.
+ * How far scans of this index must look, as the index has measured on rows of
+ * its own (hvcalibrate.h): for each of some targets of recall a margin of the
+ * rerank bounds, how many leaves are read at most before the first 10 and 100
+ * rows, how far away the next leaf may be, and how many rows are fetched.
  * The targets themselves are HvCurveTarget's.
  */
 #define HV_CURVE_TARGETS	8
@@ -150,9 +147,6 @@ typedef struct HvCurve
 	HvCurvePoint points[HV_CURVE_TARGETS];
 } HvCurve;
 
-StaticAssertDecl(sizeof(HvCurve) == 24 + 32 * HV_CURVE_TARGETS,
-				 "curve is part of the file format");
-
 /*
  * The metapage.  The first two fields keep their place in every version.
  * dim is 0 until the first row: then nothing behind it means anything yet.
@@ -168,14 +162,14 @@ typedef struct HvMetaData
 	uint16		inner_entry_size;
 	uint16		leaf_capacity;	/* most tuples a leaf may have */
 	uint16		inner_capacity;
-	uint32		mean_version;		/* counts the means so far */
+	uint32		mean_version;	/* counts the means so far */
 	uint64		seed;			/* of the rotation */
 	uint64		seq;			/* structure counter */
 	BlockNumber mean_block;		/* first mean page, InvalidBlockNumber = zero */
 	BlockNumber centroid_block; /* a centroid page that may have a free slot */
 	float		max_norm;		/* inner product: M of hvspace.h */
 	uint16		height;			/* level of the root */
-	uint16		spill;			/* rows stand in up to two leaves */
+	uint16		spill;			/* rows are stored in up to two leaves */
 	uint32		leaves;			/* about how many, for cost and sizing */
 	uint16		refine_bits;	/* second-stage code, 0 = none */
 	uint16		flags;
@@ -191,7 +185,87 @@ typedef struct HvMetaData
 /* flags: some pages may still have codes about the mean before, mean version - 1 */
 #define HV_META_CONVERTING	0x0001
 
-StaticAssertDecl(offsetof(HvMetaData, curve) == 152, "metapage is part of the file format");
+/* The file format: sizes and offsets of all that is on disk. */
+#define HV_DISK_SIZE(type, size) \
+	StaticAssertDecl(sizeof(type) == (size), #type " is part of the file format")
+#define HV_DISK_FIELD(type, field, at) \
+	StaticAssertDecl(offsetof(type, field) == (at), \
+					 #type "." #field " is part of the file format")
+
+HV_DISK_SIZE(HvPageOpaqueData, 24);
+HV_DISK_FIELD(HvPageOpaqueData, seq, 0);
+HV_DISK_FIELD(HvPageOpaqueData, link, 8);
+HV_DISK_FIELD(HvPageOpaqueData, ntuples, 12);
+HV_DISK_FIELD(HvPageOpaqueData, mean_version, 14);
+HV_DISK_FIELD(HvPageOpaqueData, kind, 16);
+HV_DISK_FIELD(HvPageOpaqueData, level, 17);
+HV_DISK_FIELD(HvPageOpaqueData, churn, 18);
+HV_DISK_FIELD(HvPageOpaqueData, page_id, 22);
+
+HV_DISK_SIZE(HvCodeFactors, 8);
+HV_DISK_FIELD(HvCodeFactors, norm2, 0);
+HV_DISK_FIELD(HvCodeFactors, scale, 4);
+
+HV_DISK_SIZE(HvByteFactors, 8);
+HV_DISK_FIELD(HvByteFactors, norm2, 0);
+HV_DISK_FIELD(HvByteFactors, step, 4);
+
+HV_DISK_SIZE(HvLeafEntryData, 16);
+HV_DISK_FIELD(HvLeafEntryData, factors, 0);
+HV_DISK_FIELD(HvLeafEntryData, tid, 8);
+HV_DISK_FIELD(HvLeafEntryData, flags, 14);
+HV_DISK_FIELD(HvLeafEntryData, length_class, 15);
+
+HV_DISK_SIZE(HvInnerEntryData, 24);
+HV_DISK_FIELD(HvInnerEntryData, factors, 0);
+HV_DISK_FIELD(HvInnerEntryData, child, 8);
+HV_DISK_FIELD(HvInnerEntryData, centroid_block, 12);
+HV_DISK_FIELD(HvInnerEntryData, centroid_slot, 16);
+HV_DISK_FIELD(HvInnerEntryData, flags, 18);
+
+HV_DISK_SIZE(HvCurvePoint, 32);
+HV_DISK_FIELD(HvCurvePoint, margin, 0);
+HV_DISK_FIELD(HvCurvePoint, stop, 4);
+HV_DISK_FIELD(HvCurvePoint, read, 8);
+HV_DISK_FIELD(HvCurvePoint, leaves, 12);
+HV_DISK_FIELD(HvCurvePoint, stop_many, 20);
+HV_DISK_FIELD(HvCurvePoint, fetches, 24);
+
+HV_DISK_SIZE(HvCurve, 24 + 32 * HV_CURVE_TARGETS);
+HV_DISK_FIELD(HvCurve, queries, 0);
+HV_DISK_FIELD(HvCurve, leaves, 4);
+HV_DISK_FIELD(HvCurve, seq, 8);
+HV_DISK_FIELD(HvCurve, rows, 16);
+HV_DISK_FIELD(HvCurve, points, 24);
+
+HV_DISK_SIZE(HvMetaData, 152 + sizeof(HvCurve));
+HV_DISK_FIELD(HvMetaData, magic, 0);
+HV_DISK_FIELD(HvMetaData, version, 4);
+HV_DISK_FIELD(HvMetaData, metric, 8);
+HV_DISK_FIELD(HvMetaData, dim, 12);
+HV_DISK_FIELD(HvMetaData, code_bits, 16);
+HV_DISK_FIELD(HvMetaData, leaf_entry_size, 20);
+HV_DISK_FIELD(HvMetaData, inner_entry_size, 22);
+HV_DISK_FIELD(HvMetaData, leaf_capacity, 24);
+HV_DISK_FIELD(HvMetaData, inner_capacity, 26);
+HV_DISK_FIELD(HvMetaData, mean_version, 28);
+HV_DISK_FIELD(HvMetaData, seed, 32);
+HV_DISK_FIELD(HvMetaData, seq, 40);
+HV_DISK_FIELD(HvMetaData, mean_block, 48);
+HV_DISK_FIELD(HvMetaData, centroid_block, 52);
+HV_DISK_FIELD(HvMetaData, max_norm, 56);
+HV_DISK_FIELD(HvMetaData, height, 60);
+HV_DISK_FIELD(HvMetaData, spill, 62);
+HV_DISK_FIELD(HvMetaData, leaves, 64);
+HV_DISK_FIELD(HvMetaData, refine_bits, 68);
+HV_DISK_FIELD(HvMetaData, flags, 70);
+HV_DISK_FIELD(HvMetaData, rows, 72);
+HV_DISK_FIELD(HvMetaData, tuples, 80);
+HV_DISK_FIELD(HvMetaData, maintain_block, 88);
+HV_DISK_FIELD(HvMetaData, old_mean_block, 92);
+HV_DISK_FIELD(HvMetaData, convert_block, 96);
+HV_DISK_FIELD(HvMetaData, reserved, 100);
+HV_DISK_FIELD(HvMetaData, curve, 152);
 
 /* what a tree page looks like in one index; follows from the metapage */
 typedef struct HvLayout
@@ -213,6 +287,7 @@ HvCurveTarget(int i)
 	static const double targets[HV_CURVE_TARGETS] =
 	{0.80, 0.85, 0.90, 0.925, 0.95, 0.97, 0.98, 0.99};
 
+	Assert(i >= 0 && i < HV_CURVE_TARGETS);
 	return targets[i];
 }
 
@@ -222,6 +297,7 @@ HvCurveRank(int i)
 {
 	static const double ranks[HV_CURVE_RANKS] = {10, 100};
 
+	Assert(i >= 0 && i < HV_CURVE_RANKS);
 	return ranks[i];
 }
 
@@ -235,9 +311,17 @@ HvCurveRank(int i)
 	((int) (BLCKSZ - HV_DATA_OFFSET - MAXALIGN(sizeof(HvPageOpaqueData))))
 #define HV_MEAN_FLOATS_PER_PAGE ((int) (HV_PAGE_ROOM / sizeof(float)))
 
+/* A leaf or an inner page, the kinds that have tuples? */
+static inline bool
+HvPageIsTree(Page page)
+{
+	return HvPageKindOf(page) == HV_PAGE_LEAF || HvPageKindOf(page) == HV_PAGE_INNER;
+}
+
 static inline int
 HvPageEntrySize(Page page, const HvLayout *layout)
 {
+	Assert(HvPageIsTree(page));
 	return HvPageKindOf(page) == HV_PAGE_LEAF ?
 		layout->leaf_entry_size : layout->inner_entry_size;
 }
@@ -245,6 +329,7 @@ HvPageEntrySize(Page page, const HvLayout *layout)
 static inline int
 HvPageCapacity(Page page, const HvLayout *layout)
 {
+	Assert(HvPageIsTree(page));
 	return HvPageKindOf(page) == HV_PAGE_LEAF ?
 		layout->leaf_capacity : layout->inner_capacity;
 }
@@ -258,18 +343,23 @@ HvPageCodes(Page page)
 static inline void *
 HvPageEntry(Page page, int i, int entry_size)
 {
+	Assert(i >= 0 && (i + 1) * entry_size <= HV_PAGE_ROOM);
 	return (char *) page + ((PageHeader) page)->pd_special - (i + 1) * entry_size;
 }
 
 static inline HvLeafEntryData *
 HvPageLeafEntry(Page page, const HvLayout *layout, int i)
 {
+	Assert(HvPageKindOf(page) == HV_PAGE_LEAF);
+	Assert(i >= 0 && i < HvPageCount(page));
 	return (HvLeafEntryData *) HvPageEntry(page, i, layout->leaf_entry_size);
 }
 
 static inline HvInnerEntryData *
 HvPageInnerEntry(Page page, const HvLayout *layout, int i)
 {
+	Assert(HvPageKindOf(page) == HV_PAGE_INNER);
+	Assert(i >= 0 && i < HvPageCount(page));
 	return (HvInnerEntryData *) HvPageEntry(page, i, layout->inner_entry_size);
 }
 
@@ -282,7 +372,7 @@ extern int	HvLayoutMaxTuples(int code_bytes, int entry_size);
 
 extern void HvPageInitKind(Page page, HvPageKind kind, int level, uint16 mean_version);
 
-/* Appends a tuple; false where the page has its capacity.  entry is entry_size bytes. */
+/* Appends a tuple; false where the page is full.  entry is entry_size bytes. */
 extern bool HvPageAppend(Page page, const HvLayout *layout, const uint8 *code,
 						 const void *entry);
 
@@ -316,7 +406,7 @@ extern int	HvPageFindChild(Page page, const HvLayout *layout, BlockNumber child)
 
 /*
  * Centroid slots.  Take returns a free slot, now used, or -1; Set writes a
- * vector into a used slot; Free gives it back (no harm if it is free already).
+ * vector into a used slot; Free frees it (no harm if it is free already).
  */
 extern int	HvCentroidPageTake(Page page, const HvLayout *layout);
 extern void HvCentroidPageFree(Page page, int slot);
@@ -332,8 +422,8 @@ extern const float *HvMeanPageGet(Page page, int *n);
 
 /*
  * What is wrong with this image as a page of hvtree, in words, or NULL.  Cheap:
- * every read does it, so that no reader runs over the end of a damaged page.
- * With layout NULL only what does not depend on it is looked at.
+ * every read calls it, so that no reader runs over the end of a damaged page.
+ * With layout NULL only what does not depend on it is checked.
  */
 extern const char *HvPageVerify(Page page, const HvLayout *layout);
 

@@ -28,8 +28,8 @@ typedef struct HvPageSource HvPageSource;
 struct HvPageSource
 {
 	/*
-	 * The page of a block, not to be changed, and a handle to give back.  An
-	 * index page stays pinned and share-locked until then: nothing that can
+	 * The page of a block, not to be changed, and a handle to release it by.
+	 * An index page stays pinned and share-locked until then: nothing that can
 	 * wait or raise an error may happen in between.
 	 */
 	Page		(*get) (HvPageSource *source, BlockNumber block, int *handle);
