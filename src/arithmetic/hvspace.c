@@ -27,7 +27,7 @@
 int
 HvSpaceCenterDims(HvMetric metric, int dim)
 {
-	return (metric == HV_METRIC_IP) ? dim + 1 : dim;
+	return dim + HvSpaceNeedsLongest(metric);
 }
 
 /* dimensions of the rotation: a multiple of 64, at least HV_MIN_CODE_BITS */
@@ -147,7 +147,7 @@ HvSpaceLift(const HvSpace *space, const float *x, float *out)
 static void
 lift_query(const HvSpace *space, const float *x, float *out)
 {
-	if (space->metric == HV_METRIC_IP)
+	if (HvSpaceNeedsLongest(space->metric))
 	{
 		/* near FLT_MAX the product might round to infinity */
 		scale_to_length(x, space->dim, fmin(space->max_norm, 1e38), out);
@@ -269,7 +269,7 @@ HvSpaceLengthClass(const HvSpace *space, const float *x)
 {
 	double		norm;
 
-	if (space->metric != HV_METRIC_IP || !(space->max_norm > 0.0f))
+	if (!HvSpaceNeedsLongest(space->metric) || !(space->max_norm > 0.0f))
 		return 0;
 	norm = HvMetricNorm(x, space->dim);
 	if (norm <= space->max_norm)

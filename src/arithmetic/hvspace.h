@@ -68,6 +68,42 @@ typedef struct HvSpace
 	const HvRotation *rotation; /* of rotate_dims */
 } HvSpace;
 
+/*
+ * What the code above asks about a metric: these, and never which one it is.
+ */
+
+/* Has a zero vector nearest rows?  Else all rows are as near to it. */
+static inline bool
+HvSpaceZeroHasOrder(HvMetric metric)
+{
+	return metric == HV_METRIC_L2;
+}
+
+/* Do only directions count?  Then step 1 makes all rows equally long. */
+static inline bool
+HvSpaceIgnoresLength(HvMetric metric)
+{
+	return metric == HV_METRIC_COSINE;
+}
+
+/*
+ * Does step 1 need M, the length of the longest row?  Then it appends a
+ * coordinate, and takes the same vector to one place as a row and to another
+ * as a query.
+ */
+static inline bool
+HvSpaceNeedsLongest(HvMetric metric)
+{
+	return metric == HV_METRIC_IP;
+}
+
+/* May a row be any length after step 1?  Then a few rows can spoil the mean. */
+static inline bool
+HvSpaceIsUnbounded(HvMetric metric)
+{
+	return metric == HV_METRIC_L2;
+}
+
 /* the sizes that follow from metric and dim */
 extern int	HvSpaceCenterDims(HvMetric metric, int dim);
 extern int	HvSpaceRotateDims(HvMetric metric, int dim);

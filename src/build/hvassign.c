@@ -179,7 +179,7 @@ begin_assignment(Assignment *assignment, HvBuild *build)
 		assignment->chooser->is_full_arg = assignment;
 	}
 	/* how long a vector is by inner product its bytes do not say exactly */
-	assignment->kept = build->type->metric != HV_METRIC_IP &&
+	assignment->kept = !HvSpaceNeedsLongest(build->type->metric) &&
 		HvSampleKept(build, &assignment->sample);
 	assignment->sort = begin_sort(build, sort_memory(build, &assignment->tree), 0);
 	MemoryContextSwitchTo(old);

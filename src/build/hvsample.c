@@ -171,9 +171,9 @@ add_to_sum(SurveyVisitor *visitor, const HvVectorView *view, double norm)
 	HvMetric	metric = visitor->base.build->type->metric;
 	double		weight = 1.0;
 
-	if (metric == HV_METRIC_COSINE)
+	if (HvSpaceIgnoresLength(metric))
 		weight = norm > 0 ? 1.0 / norm : 0;
-	else if (metric == HV_METRIC_L2 && norm > visitor->norm_limit)
+	else if (HvSpaceIsUnbounded(metric) && norm > visitor->norm_limit)
 		return;
 	for (int i = 0; i < view->dim; i++)
 		visitor->sum[i] += weight * view->values[i];
@@ -189,7 +189,7 @@ survey_row(RowVisitor *base, Datum value)
 	bool		spare = visitor->in_block++ >= SURVEY_ROWS_A_BLOCK;
 
 	/* of many rows of a block inner product wants the longest nevertheless */
-	if (spare && (visitor->summing || base->build->type->metric != HV_METRIC_IP))
+	if (spare && (visitor->summing || !HvSpaceNeedsLongest(base->build->type->metric)))
 		return;
 	base->build->type->open(value, &view);
 	check_dim(visitor, &view);
@@ -218,7 +218,7 @@ survey_mean(const SurveyVisitor *visitor)
 
 		mean[i] = (float) Max(Min(value, 1e30), -1e30);
 	}
-	if (metric == HV_METRIC_IP)
+	if (HvSpaceNeedsLongest(metric))
 	{
 		for (int i = 0; i < visitor->count; i++)
 		{

@@ -103,7 +103,7 @@ compute_mean(HvIndex *index, const Rows *rows, int count)
 	for (int i = 0; i < count; i++)
 	{
 		if (rows->vectors[i] == NULL ||
-			(index->space.metric == HV_METRIC_L2 &&
+			(HvSpaceIsUnbounded(index->space.metric) &&
 			 HvMetricNorm(rows->vectors[i], rows->dim) > limit))
 			continue;
 		HvSpaceLift(&index->space, rows->vectors[i], lifted);

@@ -264,7 +264,7 @@ open_questions(Examination *exam)
 		Question   *question = &exam->questions[i];
 
 		exam->type->open(question->value, &question->view);
-		if (exam->type->metric != HV_METRIC_L2 &&
+		if (!HvSpaceZeroHasOrder(exam->type->metric) &&
 			HvMetricNorm(question->view.values, question->view.dim) == 0)
 			continue;
 		question->nearest = palloc(exam->k * sizeof(double));

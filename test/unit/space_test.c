@@ -112,6 +112,36 @@ test_dims(void)
 	   HvSpaceCodeBits(HV_METRIC_L2, 5000) == 4096, "long ones are cut");
 }
 
+/* What the predicates say of a metric, seen in what its distance and its lift do. */
+static void
+test_predicates(HvMetric metric)
+{
+	const char *name = HvMetricName(metric);
+	HvSpace		far;
+	HvSpace		near;
+	float		zero[2] = {0.0f, 0.0f};
+	float		x[2] = {3.0f, 4.0f};
+	float		y[2] = {30.0f, 40.0f};
+	float		lifted[3][3] = {{0.0f}};
+	double		to_x = HvMetricDistance(metric, zero, x, 2);
+	double		to_y = HvMetricDistance(metric, zero, y, 2);
+
+	HvSpaceInit(&near, metric, 2, 50.0f, NULL, NULL);
+	HvSpaceInit(&far, metric, 2, 100.0f, NULL, NULL);
+	HvSpaceLift(&near, x, lifted[0]);
+	HvSpaceLift(&far, x, lifted[1]);
+	HvSpaceLift(&near, y, lifted[2]);
+	ok(HvSpaceZeroHasOrder(metric) == (to_x < to_y), "%s: the order about zero", name);
+	ok(HvSpaceIgnoresLength(metric) == (distance2(lifted[0], lifted[2], 3) < 1e-6),
+	   "%s: whether length counts", name);
+	ok(HvSpaceNeedsLongest(metric) == (distance2(lifted[0], lifted[1], 3) > 1.0) &&
+	   HvSpaceNeedsLongest(metric) == (HvSpaceCenterDims(metric, 2) == 3),
+	   "%s: whether the lift needs the longest row", name);
+	ok(HvSpaceIsUnbounded(metric) ==
+	   (product(lifted[2], lifted[2], 3) > 2.0 * product(lifted[0], lifted[0], 3)),
+	   "%s: whether lifted rows may be any length", name);
+}
+
 /* the largest relative error of squared distances, query to data */
 static double
 l2_error(bool cosine, int dim)
@@ -277,6 +307,8 @@ main(void)
 	HvKernelsInit();
 	test_length_classes();
 	test_dims();
+	for (int metric = HV_METRIC_L2; metric <= HV_METRIC_COSINE; metric++)
+		test_predicates((HvMetric) metric);
 	test_metrics();
 	test_lengths_do_not_matter();
 	test_extremes(HV_METRIC_L2);
