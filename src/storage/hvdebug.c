@@ -5,7 +5,7 @@
  *
  * NOTES
  *	  PostgreSQL has injection points of its own, but only from version 17 on
- *	  and only if it was configured so.
+ *	  and only in servers that were configured for them.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -61,7 +61,7 @@ static char *setting;
 static Point points[MOST_POINTS];
 static int	npoints;
 
-/* Parses "name=action[:N]" and a comma; returns what follows, NULL if it is wrong. */
+/* Parses "name=action[:N]" and a comma; returns what follows, NULL if invalid. */
 static const char *
 parse_point(const char *at, Point *point)
 {
@@ -192,8 +192,9 @@ act(const Point *point)
 void
 HvDebugReach(const char *name)
 {
-	/* lightweight locks hold off interrupts */
+	/* a lightweight lock holds off interrupts */
 	Assert(InterruptHoldoffCount == 0);
+	Assert(npoints > 0 && npoints <= MOST_POINTS);
 	for (int i = 0; i < npoints; i++)
 	{
 		if (strcmp(points[i].name, name) != 0)

@@ -10,7 +10,7 @@
  *
  *		split-divided=wait, insert-placed=error:3, root-grown=crash
  *
- *	  wait		takes and gives back a shared advisory lock: who holds
+ *	  wait		takes and releases a shared advisory lock: a session that holds
  *				pg_advisory_lock(hashtext('split-divided')) stops the backend
  *	  notice	says the name of the point
  *	  error		fails as if memory had run out

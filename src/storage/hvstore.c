@@ -8,6 +8,9 @@
  *	  its locks, works on private images, and one record publishes them.  An
  *	  error in between releases the locks and changes nothing.
  *
+ *	  check_action asserts, before that record is written, what holds for every
+ *	  change whatever made it: see the invariants of src/README.
+ *
  *	  A build fills its pages in shared buffers without WAL and logs the whole
  *	  fork at its end.
  *
@@ -22,6 +25,7 @@
 
 #include "access/xloginsert.h"
 #include "miscadmin.h"
+#include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 #include "storage/indexfsm.h"
 #include "storage/lmgr.h"
@@ -54,6 +58,39 @@ block_exists(Relation index, BlockNumber block)
 		block < RelationGetNumberOfBlocks(index);
 }
 
+bool
+HvStoreNoPageIsLocked(void)
+{
+	/* a lightweight lock holds off interrupts */
+	return InterruptHoldoffCount == 0;
+}
+
+static bool
+holds_lock(Buffer buffer, LWLockMode mode)
+{
+	/* the buffers of temporary tables have no locks */
+	return BufferIsLocal(buffer) ||
+		LWLockHeldByMeInMode(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1)),
+							 mode);
+}
+
+bool
+HvStorePageIsLocked(Buffer buffer)
+{
+	return BufferIsValid(buffer) &&
+		(holds_lock(buffer, LW_SHARED) || holds_lock(buffer, LW_EXCLUSIVE));
+}
+
+bool
+HvStoreStructureIsLocked(Relation index)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_PAGE(tag, index->rd_lockInfo.lockRelId.dbId,
+					 index->rd_lockInfo.lockRelId.relId, HV_META_BLOCK);
+	return HvCompatLockIsHeld(&tag, ExclusiveLock);
+}
+
 static void
 require_block(Relation index, BlockNumber block)
 {
@@ -77,6 +114,8 @@ HvStoreLock(Relation index, const HvLayout *layout, Buffer *buffer)
 	Page		page;
 	const char *problem;
 
+	/* a reader holds one lock at a time */
+	Assert(BufferIsValid(*buffer) && HvStoreNoPageIsLocked());
 	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(*buffer);
 	if (PageIsNew(page))
@@ -94,6 +133,7 @@ HvStoreLock(Relation index, const HvLayout *layout, Buffer *buffer)
 void
 HvStoreRelease(Buffer buffer)
 {
+	Assert(HvStorePageIsLocked(buffer));
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -102,6 +142,7 @@ HvStoreCopy(Relation index, BlockNumber block, BufferAccessStrategy strategy, Pa
 {
 	Buffer		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
 
+	Assert(HvStoreNoPageIsLocked());
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	memcpy(image, BufferGetPage(buffer), BLCKSZ);
 	UnlockReleaseBuffer(buffer);
@@ -164,12 +205,15 @@ HvStoreSourceInit(HvStoreSource *source, Relation index, const HvLayout *layout)
 void
 HvStoreLockStructure(Relation index)
 {
+	/* it comes before every page lock, and is taken once */
+	Assert(HvStoreNoPageIsLocked() && !HvStoreStructureIsLocked(index));
 	LockPage(index, HV_META_BLOCK, ExclusiveLock);
 }
 
 void
 HvStoreUnlockStructure(Relation index)
 {
+	Assert(HvStoreNoPageIsLocked() && HvStoreStructureIsLocked(index));
 	UnlockPage(index, HV_META_BLOCK, ExclusiveLock);
 }
 
@@ -187,6 +231,7 @@ HvStoreAppend(Relation index, const HvLayout *layout, BlockNumber leaf,
 	const char *problem;
 	GenericXLogState *xlog;
 
+	Assert(HvStoreNoPageIsLocked());
 	require_block(index, leaf);
 	buffer = ReadBuffer(index, leaf);
 	page = BufferGetPage(buffer);
@@ -211,6 +256,8 @@ HvStoreAppend(Relation index, const HvLayout *layout, BlockNumber leaf,
 	if (!HvPageAppend(page, layout, code, entry))
 		elog(ERROR, "leaf page has no room that it should have");
 	HvPageAddChurn(page, 1);
+	Assert(HvPageGetOpaque(page)->mean_version == mean_version);	/* I7 */
+	Assert(HvPageCount(page) <= layout->leaf_capacity); /* I10 */
 	GenericXLogFinish(xlog);
 	UnlockReleaseBuffer(buffer);
 	return HV_APPEND_DONE;
@@ -219,26 +266,42 @@ HvStoreAppend(Relation index, const HvLayout *layout, BlockNumber leaf,
 void
 HvActionBegin(HvAction *action, Relation index)
 {
+	Assert(HvStoreNoPageIsLocked());
 	action->index = index;
 	action->xlog = GenericXLogStart(index);
 	action->npages = 0;
 }
 
-/* Pins and locks one more page of an action; returns its image. */
+/*
+ * Pins and locks one more page of an action; returns its image.  A damaged page
+ * can name itself, or the parent it is on, and a page locked twice would wait
+ * for itself forever.
+ */
 static Page
 action_register(HvAction *action, BlockNumber block, int flags)
 {
 	Buffer		buffer;
+	Page		image;
 
 	if (action->npages >= MAX_GENERIC_XLOG_PAGES)
 		elog(ERROR, "too many pages in one hvtree action");
+	for (int i = 0; i < action->npages; i++)
+	{
+		/* the metapage is locked last */
+		Assert(action->blocks[i] != HV_META_BLOCK);
+		if (action->blocks[i] == block)
+			HvStoreCorrupted(action->index, block, "is named for two different uses");
+	}
 	require_block(action->index, block);
 	buffer = ReadBuffer(action->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	image = GenericXLogRegisterBuffer(action->xlog, buffer, flags);
 	action->buffers[action->npages] = buffer;
 	action->blocks[action->npages] = block;
+	action->images[action->npages] = image;
+	action->layouts[action->npages] = NULL;
 	action->npages++;
-	return GenericXLogRegisterBuffer(action->xlog, buffer, flags);
+	return image;
 }
 
 Page
@@ -249,6 +312,7 @@ HvActionOpen(HvAction *action, const HvLayout *layout, BlockNumber block)
 
 	if (problem)
 		HvStoreCorrupted(action->index, block, problem);
+	action->layouts[action->npages - 1] = layout;
 	return page;
 }
 
@@ -258,6 +322,8 @@ HvActionCreate(HvAction *action, BlockNumber block, HvPageKind kind, int level,
 {
 	Page		page = action_register(action, block, GENERIC_XLOG_FULL_IMAGE);
 
+	Assert(block > HV_ROOT_BLOCK);
+	Assert(HvStoreStructureIsLocked(action->index));
 	HvPageInitKind(page, kind, level, mean_version);
 	return page;
 }
@@ -267,6 +333,69 @@ HvActionOpenMeta(HvAction *action)
 {
 	return HvPageGetMeta(HvActionOpen(action, NULL, HV_META_BLOCK));
 }
+
+#ifdef USE_ASSERT_CHECKING
+
+/* One page of an action, changed; meta is the new metapage, or NULL. */
+static void
+check_image(const HvAction *action, int i, const HvMetaData *meta)
+{
+	Page		before = BufferGetPage(action->buffers[i]);
+	Page		after = action->images[i];
+	bool		was_tree = !PageIsNew(before) && HvPageIsTree(before);
+
+	Assert(HvPageVerify(after, action->layouts[i]) == NULL);	/* I2, I10 */
+	Assert((action->blocks[i] == HV_META_BLOCK) ==
+		   (HvPageKindOf(after) == HV_PAGE_META));	/* I1 */
+	Assert(action->blocks[i] != HV_ROOT_BLOCK || HvPageIsTree(after));	/* I3 */
+
+	/* the appender and bulk delete change one leaf, everybody else has the lock */
+	if (action->npages > 1 || HvPageKindOf(after) != HV_PAGE_LEAF)
+		Assert(HvPageKindOf(after) == HV_PAGE_META ||
+			   HvStoreStructureIsLocked(action->index));
+
+	/* a stamp is the next value of the structure counter */
+	if (HvPageIsTree(after) &&
+		(!was_tree || HvPageGetOpaque(before)->seq != HvPageGetOpaque(after)->seq))
+		Assert(meta && HvPageGetOpaque(after)->seq == meta->seq);	/* I6 */
+
+	/* the height follows the level of the root */
+	if (action->blocks[i] == HV_ROOT_BLOCK && was_tree &&
+		HvPageGetOpaque(before)->level != HvPageGetOpaque(after)->level)
+		Assert(meta && meta->height == HvPageGetOpaque(after)->level);	/* I3 */
+}
+
+/* The metapage's counters never go back, and its dimension never changes. */
+static void
+check_meta(const HvMetaData *before, const HvMetaData *after)
+{
+	Assert(after->seq == before->seq || after->seq == before->seq + 1); /* I6 */
+	Assert(after->mean_version == before->mean_version ||
+		   after->mean_version == before->mean_version + 1);	/* I7 */
+	Assert(before->dim == 0 || after->dim == before->dim);
+	Assert(before->dim == 0 || after->code_bits == before->code_bits);
+	Assert(after->metric == before->metric && after->seed == before->seed);
+}
+
+/* Is what an action has made of its pages what a reader may see? */
+static void
+check_action(const HvAction *action)
+{
+	const HvMetaData *meta = NULL;
+
+	if (action->npages > 0 && action->blocks[action->npages - 1] == HV_META_BLOCK)
+	{
+		meta = HvPageGetMeta(action->images[action->npages - 1]);
+		check_meta(HvPageGetMeta(BufferGetPage(action->buffers[action->npages - 1])), meta);
+	}
+	for (int i = 0; i < action->npages; i++)
+	{
+		Assert(holds_lock(action->buffers[i], LW_EXCLUSIVE));
+		check_image(action, i, meta);
+	}
+}
+
+#endif							/* USE_ASSERT_CHECKING */
 
 static void
 action_release(HvAction *action)
@@ -279,6 +408,9 @@ action_release(HvAction *action)
 void
 HvActionCommit(HvAction *action)
 {
+#ifdef USE_ASSERT_CHECKING
+	check_action(action);
+#endif
 	GenericXLogFinish(action->xlog);
 	action_release(action);
 }
@@ -290,7 +422,7 @@ HvActionAbort(HvAction *action)
 	action_release(action);
 }
 
-/* Is this block really unused?  The free space map is not crash-safe. */
+/* Is this block still unused?  The free space map is not crash-safe. */
 static bool
 block_is_unused(Relation index, BlockNumber block)
 {
@@ -306,10 +438,11 @@ block_is_unused(Relation index, BlockNumber block)
 }
 
 /*
- * The structure lock keeps others from allocating, so what is unused stays so
- * until the caller's action makes something of it.  A page may be used
- * again at once: whoever still holds its number from before looks at its kind,
- * and what it then reads is right anyhow (src/README, "Pages given back").
+ * The structure lock keeps others from allocating, so a block that is unused
+ * stays unused until the caller's action creates a page in it.  A page may be
+ * used again at once: a backend that still has its number from before looks at
+ * its kind, and what it then reads is correct (src/README, "Page deletion and
+ * reuse").
  */
 BlockNumber
 HvStoreAllocate(Relation index)
@@ -317,6 +450,7 @@ HvStoreAllocate(Relation index)
 	BlockNumber block;
 	Buffer		buffer;
 
+	Assert(HvStoreStructureIsLocked(index) && HvStoreNoPageIsLocked());
 	while ((block = GetFreeIndexPage(index)) != InvalidBlockNumber)
 	{
 		if (block > HV_ROOT_BLOCK && block_is_unused(index, block))
@@ -331,6 +465,7 @@ HvStoreAllocate(Relation index)
 void
 HvStoreRecordFree(Relation index, BlockNumber block)
 {
+	Assert(block != HV_META_BLOCK);
 	RecordFreeIndexPage(index, block);
 }
 
@@ -346,6 +481,7 @@ HvStoreBuildAppend(Relation index, ForkNumber fork, Page image)
 	Buffer		buffer = HvCompatExtendRelation(index, fork);
 	BlockNumber block = BufferGetBlockNumber(buffer);
 
+	Assert(HvPageVerify(image, NULL) == NULL);	/* I2 */
 	memcpy(BufferGetPage(buffer), image, BLCKSZ);
 	MarkBufferDirty(buffer);
 	UnlockReleaseBuffer(buffer);
@@ -357,6 +493,8 @@ HvStoreBuildReplace(Relation index, ForkNumber fork, BlockNumber block, Page ima
 {
 	Buffer		buffer = ReadBufferExtended(index, fork, block, RBM_NORMAL, NULL);
 
+	Assert(HvPageVerify(image, NULL) == NULL);	/* I2 */
+	Assert((block == HV_META_BLOCK) == (HvPageKindOf(image) == HV_PAGE_META));	/* I1 */
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	memcpy(BufferGetPage(buffer), image, BLCKSZ);
 	MarkBufferDirty(buffer);
@@ -368,6 +506,7 @@ HvStoreBuildLog(Relation index, ForkNumber fork)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocksInFork(index, fork);
 
+	Assert(nblocks > HV_ROOT_BLOCK);
 	/* an unlogged index is reset from its init fork, which thus must be logged */
 	if (RelationNeedsWAL(index) || fork == INIT_FORKNUM)
 		log_newpage_range(index, fork, 0, nblocks, true);

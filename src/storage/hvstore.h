@@ -4,14 +4,14 @@
  *	  Pages of an index: reading, changing, allocating, logging.
  *
  * NOTES
- *	  This and hvmeta.c are the only files that touch buffers and WAL.  A
- *	  change of pages is an HvAction: up to four pages, locked in the order in
- *	  which they are opened, changed as private images, and published by
+ *	  The files of this folder are the only ones that touch buffers and WAL.
+ *	  A change of pages is an HvAction: up to four pages, locked in the order
+ *	  in which they are opened, changed as private images, and published by
  *	  one WAL record.
  *
- *	  Lock order: tree pages before their parent, pages nobody else can reach
- *	  yet anywhere, the metapage last.  Only HvStoreLockStructure may be taken
- *	  before any of them.
+ *	  Lock order: tree pages before their parent, pages that nobody else can
+ *	  reach yet anywhere, the metapage last.  The structure lock comes before
+ *	  all of them.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -47,7 +47,7 @@ extern void HvStoreRelease(Buffer buffer);
 /* The same for a page that is pinned; the pin goes where it is all-zero. */
 extern Page HvStoreLock(Relation index, const HvLayout *layout, Buffer *buffer);
 
-/* Copies a page as it is into image, unverified: for those who look for damage. */
+/* Copies a page as it is into image, unverified: for callers that look for damage. */
 extern void HvStoreCopy(Relation index, BlockNumber block,
 						BufferAccessStrategy strategy, Page image);
 
@@ -75,13 +75,20 @@ extern void HvStoreSourceInit(HvStoreSource *source, Relation index,
 							  const HvLayout *layout);
 
 /*
- * The structure lock: whoever changes inner pages, centroids, or moves tuples
- * between pages holds it.  A heavyweight lock on the metapage, so that waiting
- * for it can be cancelled and is watched for deadlocks, and so that the heap
- * may be read while it is held.  Nothing else may be locked by the caller yet.
+ * The structure lock: a backend that changes inner pages or centroids, or moves
+ * tuples between pages, holds it.  A heavyweight lock on the metapage, so that
+ * waiting for it can be cancelled and is watched for deadlocks, and so that the
+ * heap may be read while it is held.  No page may be locked by the caller yet.
  */
 extern void HvStoreLockStructure(Relation index);
 extern void HvStoreUnlockStructure(Relation index);
+
+/* For Asserts: does this backend hold the structure lock?  No page at all? */
+extern bool HvStoreStructureIsLocked(Relation index);
+extern bool HvStoreNoPageIsLocked(void);
+
+/* For Asserts: does this backend hold the lock of a buffer? */
+extern bool HvStorePageIsLocked(Buffer buffer);
 
 /* Appends to leaves ----------------------------------------------------- */
 
@@ -90,7 +97,7 @@ typedef enum HvAppendResult
 	HV_APPEND_DONE,
 	HV_APPEND_FULL,				/* the leaf must be split first */
 	HV_APPEND_MOVED,			/* no such leaf any more: descend again */
-	HV_APPEND_OTHER_MEAN			/* codes are about another mean: encode again */
+	HV_APPEND_OTHER_MEAN		/* codes are about another mean: encode again */
 } HvAppendResult;
 
 /* One tuple into one leaf, one WAL record.  Nothing is held on return. */
@@ -107,6 +114,8 @@ typedef struct HvAction
 	int			npages;
 	Buffer		buffers[MAX_GENERIC_XLOG_PAGES];
 	BlockNumber blocks[MAX_GENERIC_XLOG_PAGES];
+	Page		images[MAX_GENERIC_XLOG_PAGES];
+	const HvLayout *layouts[MAX_GENERIC_XLOG_PAGES];	/* for Asserts; NULL = unknown */
 } HvAction;
 
 extern void HvActionBegin(HvAction *action, Relation index);
@@ -121,13 +130,13 @@ extern Page HvActionCreate(HvAction *action, BlockNumber block, HvPageKind kind,
 /* Opens the metapage: always the last page of an action. */
 extern HvMetaData *HvActionOpenMeta(HvAction *action);
 
-/* Publishes the changes, or forgets them, and releases everything. */
+/* Publishes the changes, or discards them, and releases everything. */
 extern void HvActionCommit(HvAction *action);
 extern void HvActionAbort(HvAction *action);
 
 /* Allocation (structure lock held) --------------------------------------- */
 
-/* A block that nobody uses; its content is undefined.  Nothing is locked. */
+/* A block that nobody uses; its content is undefined.  No page is locked. */
 extern BlockNumber HvStoreAllocate(Relation index);
 
 /* Tells the free space map of a page that is of kind HV_PAGE_FREE or new. */

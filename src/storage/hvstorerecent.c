@@ -16,8 +16,8 @@
  *	  used where the count is at its maximum already, where ReadBuffer would not
  *	  raise it either: replacement goes on exactly as without it.
  *
- *	  Temporary tables, whose buffers are private, go the ordinary way, as they
- *	  must before 14.4 and 15.
+ *	  Temporary tables, whose buffers are private, are read by ReadBuffer, as
+ *	  they must be before 14.4 and 15.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -38,8 +38,9 @@
 #include "storage/hvstorerecent.h"
 
 /*
- * Most blocks remembered by a backend, a power of two: 4 MB for 4 GB of pages.  No more are
- * used than there are shared buffers.  The table takes memory as it is written to.
+ * Most blocks remembered by a backend, a power of two: 4 MB for 4 GB of pages.
+ * No more are used than there are shared buffers.  The table takes memory as it
+ * is written to.
  */
 #define MOST_ENTRIES (512 * 1024)
 
@@ -62,6 +63,7 @@ entry_of(Relation relation, BlockNumber block)
 
 	if (hot_mask == 0)
 		hot_mask = Min(pg_nextpower2_32(Max(NBuffers, 2)), MOST_ENTRIES) - 1;
+	Assert((hot_mask & (hot_mask + 1)) == 0 && hot_mask < MOST_ENTRIES);
 	return &hot[(start + block) & hot_mask];
 }
 
@@ -79,13 +81,16 @@ HvStoreRecentRead(Relation relation, BlockNumber block)
 {
 	HotEntry   *entry;
 
-	/* who pays for pages by the delay of VACUUM goes the ordinary way */
+	/* VACUUM with a cost limit must have its pages counted by ReadBuffer */
 	if (RelationUsesLocalBuffers(relation) || VacuumCostActive)
 		return ReadBuffer(relation, block);
 	entry = entry_of(relation, block);
 	if (entry->block == block && entry->buffer != InvalidBuffer && is_hot(entry->buffer) &&
 		HvCompatReadRecentBuffer(relation, block, entry->buffer))
+	{
+		Assert(BufferGetBlockNumber(entry->buffer) == block);
 		return entry->buffer;
+	}
 	entry->block = block;
 	entry->buffer = ReadBuffer(relation, block);
 	return entry->buffer;
@@ -106,6 +111,7 @@ HvStoreRecentNote(Relation relation, BlockNumber block, Buffer buffer)
 {
 	HotEntry   *entry = entry_of(relation, block);
 
+	Assert(BufferIsValid(buffer) && BufferGetBlockNumber(buffer) == block);
 	if (!BufferIsLocal(buffer))
 	{
 		entry->block = block;

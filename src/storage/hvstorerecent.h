@@ -30,10 +30,10 @@ extern Buffer HvStoreRecentRead(Relation relation, BlockNumber block);
 extern void HvStoreRecentNote(Relation relation, BlockNumber block, Buffer buffer);
 
 /*
- * Ask the processor for what will be read soon of a page that this backend has met in a
- * buffer: all of it; its header, and a line pointer unless offset is InvalidOffsetNumber; the
- * beginning of an item, some time after its line pointer.  They pin and lock nothing, since
- * by now the buffer may hold another page.
+ * Ask the processor for what will be read soon of a page that this backend has
+ * met in a buffer: all of it; its header, and a line pointer unless offset is
+ * InvalidOffsetNumber; the beginning of an item, some time after its line
+ * pointer.  They pin and lock nothing: by now the buffer may hold another page.
  */
 extern void HvStoreRecentPrefetchPage(Relation relation, BlockNumber block);
 extern void HvStoreRecentPrefetchHeader(Relation relation, BlockNumber block, OffsetNumber offset);

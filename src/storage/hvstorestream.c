@@ -43,6 +43,7 @@ next_of_range(void *state)
 {
 	HvStoreStream *stream = state;
 
+	Assert(stream->next == next_of_range);
 	return stream->at < stream->end ? stream->at++ : InvalidBlockNumber;
 }
 
@@ -105,6 +106,7 @@ begin_reading(HvStoreStream *stream, HvStreamUse use, BufferAccessStrategy strat
 static void
 look_ahead(HvStoreStream *stream)
 {
+	Assert(stream->limit <= stream->size);
 	while (stream->count < stream->limit)
 	{
 		BlockNumber block = stream->next(stream->state);
@@ -130,6 +132,7 @@ read_next(HvStoreStream *stream)
 	look_ahead(stream);
 	if (stream->count == 0)
 		return InvalidBuffer;
+	Assert(stream->count <= stream->size && stream->first < stream->size);
 	block = stream->ahead[stream->first];
 	stream->first = (stream->first + 1) % stream->size;
 	stream->count--;
@@ -151,6 +154,7 @@ HvStoreStreamBegin(Relation index, const HvLayout *layout, HvStreamUse use,
 {
 	HvStoreStream *stream = palloc0(sizeof(HvStoreStream));
 
+	Assert(next != NULL);
 	stream->index = index;
 	stream->layout = layout;
 	stream->next = next;
@@ -179,6 +183,7 @@ HvStoreStreamBeginRange(Relation index, const HvLayout *layout, HvStreamUse use,
 bool
 HvStoreStreamPin(HvStoreStream *stream, BlockNumber *block, Buffer *buffer)
 {
+	Assert(HvStoreNoPageIsLocked());
 	*buffer = read_next(stream);
 	if (!BufferIsValid(*buffer))
 		return false;
@@ -200,6 +205,7 @@ HvStoreStreamCopy(HvStoreStream *stream, BlockNumber *block, Page image)
 {
 	Buffer		buffer = read_next(stream);
 
+	Assert(HvStoreNoPageIsLocked());
 	if (!BufferIsValid(buffer))
 		return false;
 	*block = BufferGetBlockNumber(buffer);

@@ -5,10 +5,10 @@
  *
  * NOTES
  *	  A chunk is a row (value, number, bytes), none of them NULL and the bytes
- *	  stored plainly, so that all three stand at fixed places.  Every chunk is
- *	  looked at by itself: it is taken if it says that it is the one, has
- *	  the length that it must have, and the snapshot sees it.  These are the
- *	  tests that a chunk passes that the index of the table names.
+ *	  stored plainly, so that all three have fixed offsets.  Every chunk is
+ *	  tested by itself: it is taken if it has the right value and number, has
+ *	  the length that it must have, and is visible to the snapshot.  A chunk
+ *	  found by the index of the table passes the same tests.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -42,7 +42,7 @@ typedef struct ChunkRow
 	char		bytes[FLEXIBLE_ARRAY_MEMBER];	/* a varlena with a long header */
 } ChunkRow;
 
-/* The chunk at a line pointer, NULL if there is none that can be made sense of. */
+/* The chunk at a line pointer, NULL if there is none or it looks damaged. */
 static const ChunkRow *
 chunk_at(Page page, ItemId item, int32 *length)
 {
@@ -92,8 +92,8 @@ is_wanted(const HvToastValue *value, int32 number, int32 length)
 }
 
 /*
- * Asks for the line pointers of a page, the headers of its chunks, and the bytes of "n"
- * chunks from number "first" on, if they stand where whole chunks stand.
+ * Asks for the line pointers of a page, the headers of its chunks, and the bytes
+ * of "n" chunks from number "first" on, if they are where whole chunks are.
  */
 static void
 prefetch_chunks(const char *page, int first, int n)
@@ -118,8 +118,10 @@ HvStoreToastExpect(Relation toast, double position, int nchunks, HvToastPin *pin
 	BlockNumber block = (BlockNumber) position;
 	int			first = (int) ((position - block) * EXTERN_TUPLES_PER_PAGE);
 
+	Assert(position >= 0 && nchunks > 0 && nchunks <= HV_TOAST_MAX_CHUNKS);
 	for (int i = 0; i < HV_TOAST_PINS && nchunks > 0; i++)
 	{
+		Assert(!BufferIsValid(pins[i].buffer));
 		pins[i].block = block + i;
 		pins[i].buffer = HvStoreRecentRead(toast, block + i);
 		prefetch_chunks(BufferGetPage(pins[i].buffer), first, nchunks);
@@ -139,7 +141,10 @@ HvStoreToastUnpin(HvToastPin *pins)
 	}
 }
 
-/* The page's buffer, pinned: one of the pins, which is no longer among them, or a new one. */
+/*
+ * The page's buffer, pinned: one of the pins, which is no longer among them, or
+ * a new one.
+ */
 static Buffer
 take_pin(Relation toast, BlockNumber block, HvToastPin *pins)
 {
@@ -164,6 +169,7 @@ HvStoreToastLook(Relation toast, BlockNumber block, Snapshot snapshot, HvToastPi
 	Page		page = BufferGetPage(buffer);
 	OffsetNumber last;
 
+	Assert(value->nchunks <= HV_TOAST_MAX_CHUNKS);
 	look->found = 0;
 	look->lowest = OID_MAX;
 	look->highest = InvalidOid;
@@ -183,6 +189,7 @@ HvStoreToastLook(Relation toast, BlockNumber block, Snapshot snapshot, HvToastPi
 		if (row->id != value->id || !is_wanted(value, row->number, length) ||
 			!is_visible(toast, buffer, offset, item, snapshot))
 			continue;
+		Assert(row->number * (int32) TOAST_MAX_CHUNK_SIZE + length <= value->size);
 		memcpy(value->data + row->number * TOAST_MAX_CHUNK_SIZE, VARDATA(row->bytes), length);
 		value->missing &= ~(UINT64CONST(1) << row->number);
 		if (row->number == 0)

@@ -53,21 +53,22 @@ typedef struct HvToastPin
 } HvToastPin;
 
 /*
- * Pins the page of a value's first chunk, and the next one if chunks must stand there, and
- * asks the processor for the bytes, so that they come from memory while the caller
- * does something else.  position: of chunk 0, as in HvToastValue; the blocks from first to
- * last must exist.  No pins are held on entry.
+ * Pins the page of a value's first chunk, and the next one if chunks must be
+ * there, and asks the processor for the bytes, so that they come from memory
+ * while the caller does something else.  position: of chunk 0, as in
+ * HvToastValue; the blocks from first to last must exist.  No pins are held on
+ * entry.
  */
 extern void HvStoreToastExpect(Relation toast, double position, int nchunks,
 							   HvToastPin *pins);
 
-/* Gives back what is pinned. */
+/* Releases what is pinned. */
 extern void HvStoreToastUnpin(HvToastPin *pins);
 
 /*
- * Copies what a page of a TOAST table of heapam has of a value.  The block must exist.
- * What looks damaged is passed over.  Nothing is locked on return; a pin of the page
- * among those in pins is used and given back.
+ * Copies what a page of a TOAST table of heapam has of a value.  The block must
+ * exist.  What looks damaged is skipped.  Nothing is locked on return; a pin of
+ * the page among those in pins is used and released.
  */
 extern void HvStoreToastLook(Relation toast, BlockNumber block, Snapshot snapshot,
 							 HvToastPin *pins, HvToastValue *value, HvToastLook *look);
