@@ -9,13 +9,11 @@
  *	  at most 16 words of 32 bytes and each adds at most 8, so they stay below
  *	  256 and one sum of bytes per code is enough.
  *
+ *	  The kernels over floats are those of hvkernelfloat.h.
+ *
  *	  Code lengths are multiples of 8 bytes, vector lengths anything.  The last
  *	  incomplete word is loaded under a mask, which reads nothing beyond the
  *	  end and fills up with zeros, and these change no sum.
- *
- *	  Every float sum has four strands of 8, added up in the same order
- *	  whatever kernel it is in, so that inner_product_rows and inner_product
- *	  agree to the last bit and a row's result does not depend on its place.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -37,15 +35,6 @@
 
 /* the longest code in words of 32 bytes */
 #define MAX_WORDS	(HV_MAX_CODE_BYTES / 32)
-
-/* mask that loads the first n of 8 floats, 0 <= n <= 8 */
-AVX2_INLINE __m256i
-mask_of_floats(int n)
-{
-	const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-
-	return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lanes);
-}
 
 /* mask that loads the first n of 4 groups of 8 bytes, 0 <= n <= 4 */
 AVX2_INLINE __m256i
@@ -278,201 +267,40 @@ avx2_hamming_planes(const uint8_t *codes, int ncodes, int code_bytes,
 									 rest, &split));
 }
 
-/* the total of the four strands of a sum */
-AVX2_INLINE float
-add_strands(const __m256 sum[4])
+/* the first n floats, at most 8, and zeros */
+AVX2_INLINE __m256
+load_first(const float *p, int n)
 {
-	__m256		wide = _mm256_add_ps(_mm256_add_ps(sum[0], sum[1]),
-									 _mm256_add_ps(sum[2], sum[3]));
-	__m128		four = _mm_add_ps(_mm256_castps256_ps128(wide),
-								  _mm256_extractf128_ps(wide, 1));
+	const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+
+	return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lanes));
+}
+
+/* 32 signed bytes of any alignment as floats */
+AVX2_INLINE void
+load_i8(const int8_t *p, __m256 v[4])
+{
+	HV_UNROLL
+	for (int s = 0; s < 4; s++)
+		v[s] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *) (p + s * 8))));
+}
+
+/* the sum of a register's floats */
+AVX2_INLINE float
+add_lanes(__m256 v)
+{
+	__m128		four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
 	__m128		two = _mm_add_ps(four, _mm_movehl_ps(four, four));
 
 	return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-AVX2 static float
-avx2_l2_squared(const float *a, const float *b, int n)
-{
-	__m256		sum[4];
-	int			i = 0;
-
-	HV_UNROLL
-	for (int s = 0; s < 4; s++)
-		sum[s] = _mm256_setzero_ps();
-	for (; i + 32 <= n; i += 32)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-		{
-			__m256		d = _mm256_sub_ps(_mm256_loadu_ps(a + i + s * 8),
-										  _mm256_loadu_ps(b + i + s * 8));
-
-			sum[s] = _mm256_fmadd_ps(d, d, sum[s]);
-		}
-	}
-	for (; i < n; i += 8)
-	{
-		__m256i		mask = mask_of_floats(n - i);
-		__m256		d = _mm256_sub_ps(_mm256_maskload_ps(a + i, mask),
-									  _mm256_maskload_ps(b + i, mask));
-
-		sum[0] = _mm256_fmadd_ps(d, d, sum[0]);
-	}
-	return add_strands(sum);
-}
-
 /*
- * out[r] = <x, row r> for a constant number of rows, n floats each.
- */
-AVX2_INLINE void
-multiply_rows(const float *x, const float *rows, const int nrows, int n, float *out)
-{
-	__m256		sum[3][4];
-	int			i = 0;
-
-	HV_UNROLL
-	for (int r = 0; r < nrows; r++)
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-			sum[r][s] = _mm256_setzero_ps();
-	for (; i + 32 <= n; i += 32)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-		{
-			__m256		v = _mm256_loadu_ps(x + i + s * 8);
-
-			HV_UNROLL
-			for (int r = 0; r < nrows; r++)
-				sum[r][s] = _mm256_fmadd_ps(v, _mm256_loadu_ps(rows + (size_t) r * n + i + s * 8),
-											sum[r][s]);
-		}
-	}
-	for (; i < n; i += 8)
-	{
-		__m256i		mask = mask_of_floats(n - i);
-		__m256		v = _mm256_maskload_ps(x + i, mask);
-
-		HV_UNROLL
-		for (int r = 0; r < nrows; r++)
-			sum[r][0] = _mm256_fmadd_ps(v, _mm256_maskload_ps(rows + (size_t) r * n + i, mask),
-										sum[r][0]);
-	}
-	HV_UNROLL
-	for (int r = 0; r < nrows; r++)
-		out[r] = add_strands(sum[r]);
-}
-
-AVX2 static float
-avx2_inner_product(const float *a, const float *b, int n)
-{
-	float		result;
-
-	multiply_rows(a, b, 1, n, &result);
-	return result;
-}
-
-/* Three rows at a time: with four strands each they fill twelve registers. */
-AVX2 static void
-avx2_inner_product_rows(const float *x, const float *rows, int nrows, int n, float *out)
-{
-	int			r = 0;
-
-	for (; r + 3 <= nrows; r += 3)
-		multiply_rows(x, rows + (size_t) r * n, 3, n, out + r);
-	for (; r < nrows; r++)
-		multiply_rows(x, rows + (size_t) r * n, 1, n, out + r);
-}
-
-AVX2 static void
-avx2_cosine_parts(const float *a, const float *b, int n, float out[3])
-{
-	__m256		sum[3][4];
-	int			i = 0;
-
-	HV_UNROLL
-	for (int p = 0; p < 3; p++)
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-			sum[p][s] = _mm256_setzero_ps();
-	for (; i + 32 <= n; i += 32)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-		{
-			__m256		u = _mm256_loadu_ps(a + i + s * 8);
-			__m256		v = _mm256_loadu_ps(b + i + s * 8);
-
-			sum[0][s] = _mm256_fmadd_ps(u, v, sum[0][s]);
-			sum[1][s] = _mm256_fmadd_ps(u, u, sum[1][s]);
-			sum[2][s] = _mm256_fmadd_ps(v, v, sum[2][s]);
-		}
-	}
-	for (; i < n; i += 8)
-	{
-		__m256i		mask = mask_of_floats(n - i);
-		__m256		u = _mm256_maskload_ps(a + i, mask);
-		__m256		v = _mm256_maskload_ps(b + i, mask);
-
-		sum[0][0] = _mm256_fmadd_ps(u, v, sum[0][0]);
-		sum[1][0] = _mm256_fmadd_ps(u, u, sum[1][0]);
-		sum[2][0] = _mm256_fmadd_ps(v, v, sum[2][0]);
-	}
-	HV_UNROLL
-	for (int p = 0; p < 3; p++)
-		out[p] = add_strands(sum[p]);
-}
-
-/* 8 signed bytes of any alignment as floats */
-AVX2_INLINE __m256
-load_i8(const int8_t *p)
-{
-	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *) p)));
-}
-
-AVX2 static float
-avx2_inner_product_i8(const int8_t *a, const float *b, int n)
-{
-	__m256		sum[4];
-	float		rest = 0.0f;
-	int			i = 0;
-
-	HV_UNROLL
-	for (int s = 0; s < 4; s++)
-		sum[s] = _mm256_setzero_ps();
-	for (; i + 32 <= n; i += 32)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-			sum[s] = _mm256_fmadd_ps(load_i8(a + i + s * 8),
-									 _mm256_loadu_ps(b + i + s * 8), sum[s]);
-	}
-	for (; i + 8 <= n; i += 8)
-		sum[0] = _mm256_fmadd_ps(load_i8(a + i), _mm256_loadu_ps(b + i), sum[0]);
-	for (; i < n; i++)
-		rest += (float) a[i] * b[i];
-	return add_strands(sum) + rest;
-}
-
-#include "arithmetic/hvkerneltile_avx2.h"
-
-/* (u, v) <- (u + v, u - v) */
-AVX2_INLINE void
-butterfly(__m256 *u, __m256 *v)
-{
-	__m256		sum = _mm256_add_ps(*u, *v);
-
-	*v = _mm256_sub_ps(*u, *v);
-	*u = sum;
-}
-
-/*
- * The strides 1, 2 and 4 inside of one register.  Each lane gets its partner
+ * The strides 1, 2 and 4.  Each lane gets its partner
  * plus or minus itself: minus where the lane is the upper one of the pair.
  */
 AVX2_INLINE __m256
-transform_eight(__m256 x)
+transform_register(__m256 x)
 {
 	const float m = -0.0f;
 	const __m256 upper1 = _mm256_setr_ps(0, m, 0, m, 0, m, 0, m);
@@ -484,101 +312,23 @@ transform_eight(__m256 x)
 	return _mm256_add_ps(_mm256_permute2f128_ps(x, x, 0x01), _mm256_xor_ps(x, upper4));
 }
 
-/* The strides 1 to 32 of 64 floats, in eight registers. */
-AVX2_INLINE void
-transform_block(float *x)
-{
-	__m256		v[8];
+#define SIMD_FUNCTION			AVX2 static
+#define SIMD_INLINE				AVX2_INLINE
+#define SIMD_NAME(kernel)		avx2_##kernel
+#define SIMD_VECTOR				__m256
+#define SIMD_WIDTH				8
+#define SIMD_ROWS				3
+#define SIMD_BLOCK				8
+#define SIMD_ZERO()				_mm256_setzero_ps()
+#define SIMD_LOAD(p)			_mm256_loadu_ps(p)
+#define SIMD_STORE(p, v)		_mm256_storeu_ps(p, v)
+#define SIMD_ADD(a, b)			_mm256_add_ps(a, b)
+#define SIMD_SUB(a, b)			_mm256_sub_ps(a, b)
+#define SIMD_SCALE(v, f)		_mm256_mul_ps(v, _mm256_set1_ps(f))
+#define SIMD_FMA(a, b, sum)		_mm256_fmadd_ps(a, b, sum)
+#define SIMD_TOTAL(v)			add_lanes(v)
 
-	HV_UNROLL
-	for (int k = 0; k < 8; k++)
-		v[k] = transform_eight(_mm256_loadu_ps(x + k * 8));
-	HV_UNROLL
-	for (int k = 0; k < 8; k += 2)
-		butterfly(&v[k], &v[k + 1]);
-	HV_UNROLL
-	for (int k = 0; k < 8; k += 4)
-	{
-		butterfly(&v[k], &v[k + 2]);
-		butterfly(&v[k + 1], &v[k + 3]);
-	}
-	HV_UNROLL
-	for (int k = 0; k < 4; k++)
-		butterfly(&v[k], &v[k + 4]);
-	HV_UNROLL
-	for (int k = 0; k < 8; k++)
-		_mm256_storeu_ps(x + k * 8, v[k]);
-}
-
-/* one stride, a multiple of 8, over n floats */
-AVX2_INLINE void
-transform_stride(float *x, int n, int stride)
-{
-	for (int start = 0; start < n; start += 2 * stride)
-	{
-		for (int k = start; k < start + stride; k += 8)
-		{
-			__m256		u = _mm256_loadu_ps(x + k);
-			__m256		v = _mm256_loadu_ps(x + k + stride);
-
-			butterfly(&u, &v);
-			_mm256_storeu_ps(x + k, u);
-			_mm256_storeu_ps(x + k + stride, v);
-		}
-	}
-}
-
-/* stride and 2 * stride in one pass over n floats */
-AVX2_INLINE void
-transform_two_strides(float *x, int n, int stride)
-{
-	for (int start = 0; start < n; start += 4 * stride)
-	{
-		for (int k = start; k < start + stride; k += 8)
-		{
-			__m256		v[4];
-
-			HV_UNROLL
-			for (int j = 0; j < 4; j++)
-				v[j] = _mm256_loadu_ps(x + k + j * stride);
-			butterfly(&v[0], &v[1]);
-			butterfly(&v[2], &v[3]);
-			butterfly(&v[0], &v[2]);
-			butterfly(&v[1], &v[3]);
-			HV_UNROLL
-			for (int j = 0; j < 4; j++)
-				_mm256_storeu_ps(x + k + j * stride, v[j]);
-		}
-	}
-}
-
-AVX2 static void
-avx2_hadamard(float *x, int n)
-{
-	int			stride;
-
-	if (n < 8)
-	{
-		HvKernelsScalar.hadamard(x, n);
-		return;
-	}
-	if (n < 64)
-	{
-		for (int k = 0; k < n; k += 8)
-			_mm256_storeu_ps(x + k, transform_eight(_mm256_loadu_ps(x + k)));
-		stride = 8;
-	}
-	else
-	{
-		for (int k = 0; k < n; k += 64)
-			transform_block(x + k);
-		stride = 64;
-	}
-	for (; stride * 2 < n; stride *= 4)
-		transform_two_strides(x, n, stride);
-	if (stride < n)
-		transform_stride(x, n, stride);
-}
+#include "arithmetic/hvkernelfloat.h"
 
 const HvKernels HvKernelsAvx2 = {
 	.level = HV_KERNEL_AVX2,

@@ -8,9 +8,7 @@
  *	  incomplete word is loaded under a mask, which reads nothing beyond the
  *	  end and fills up with zeros, and these change no sum.
  *
- *	  Every float sum has four strands of 16, added up in the same order
- *	  whatever kernel it is in, so that inner_product_rows and inner_product
- *	  agree to the last bit and a row's result does not depend on its place.
+ *	  The kernels over floats are those of hvkernelfloat.h.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -223,209 +221,20 @@ avx512_hamming_planes(const uint8_t *codes, int ncodes, int code_bytes,
 	}
 }
 
-/* the total of the four strands of a sum */
-AVX512_INLINE float
-add_strands(const __m512 sum[4])
-{
-	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sum[0], sum[1]),
-											  _mm512_add_ps(sum[2], sum[3])));
-}
-
-AVX512 static float
-avx512_l2_squared(const float *a, const float *b, int n)
-{
-	__m512		sum[4];
-	int			i = 0;
-
-	HV_UNROLL
-	for (int s = 0; s < 4; s++)
-		sum[s] = _mm512_setzero_ps();
-	for (; i + 64 <= n; i += 64)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-		{
-			__m512		d = _mm512_sub_ps(_mm512_loadu_ps(a + i + s * 16),
-										  _mm512_loadu_ps(b + i + s * 16));
-
-			sum[s] = _mm512_fmadd_ps(d, d, sum[s]);
-		}
-	}
-	for (; i < n; i += 16)
-	{
-		__mmask16	mask = mask_of_floats(n - i);
-		__m512		d = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, a + i),
-									  _mm512_maskz_loadu_ps(mask, b + i));
-
-		sum[0] = _mm512_fmadd_ps(d, d, sum[0]);
-	}
-	return add_strands(sum);
-}
-
-/*
- * out[r] = <x, row r> for a constant number of rows, at most four, n floats
- * each.
- */
-AVX512_INLINE void
-multiply_rows(const float *x, const float *rows, const int nrows, int n, float *out)
-{
-	__m512		sum[4][4];
-	int			i = 0;
-
-	HV_UNROLL
-	for (int r = 0; r < nrows; r++)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-			sum[r][s] = _mm512_setzero_ps();
-	}
-	for (; i + 64 <= n; i += 64)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-		{
-			__m512		v = _mm512_loadu_ps(x + i + s * 16);
-
-			HV_UNROLL
-			for (int r = 0; r < nrows; r++)
-				sum[r][s] = _mm512_fmadd_ps(v, _mm512_loadu_ps(rows + (size_t) r * n + i + s * 16),
-											sum[r][s]);
-		}
-	}
-	for (; i < n; i += 16)
-	{
-		__mmask16	mask = mask_of_floats(n - i);
-		__m512		v = _mm512_maskz_loadu_ps(mask, x + i);
-
-		HV_UNROLL
-		for (int r = 0; r < nrows; r++)
-			sum[r][0] = _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(mask, rows + (size_t) r * n + i),
-										sum[r][0]);
-	}
-	HV_UNROLL
-	for (int r = 0; r < nrows; r++)
-		out[r] = add_strands(sum[r]);
-}
-
-AVX512 static float
-avx512_inner_product(const float *a, const float *b, int n)
-{
-	float		result;
-
-	multiply_rows(a, b, 1, n, &result);
-	return result;
-}
-
-AVX512 static void
-avx512_inner_product_rows(const float *x, const float *rows, int nrows, int n, float *out)
-{
-	int			r = 0;
-
-	for (; r + 4 <= nrows; r += 4)
-		multiply_rows(x, rows + (size_t) r * n, 4, n, out + r);
-	for (; r < nrows; r++)
-		multiply_rows(x, rows + (size_t) r * n, 1, n, out + r);
-}
-
-AVX512 static void
-avx512_cosine_parts(const float *a, const float *b, int n, float out[3])
-{
-	__m512		sum[3][4];
-	int			i = 0;
-
-	HV_UNROLL
-	for (int p = 0; p < 3; p++)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-			sum[p][s] = _mm512_setzero_ps();
-	}
-	for (; i + 64 <= n; i += 64)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-		{
-			__m512		u = _mm512_loadu_ps(a + i + s * 16);
-			__m512		v = _mm512_loadu_ps(b + i + s * 16);
-
-			sum[0][s] = _mm512_fmadd_ps(u, v, sum[0][s]);
-			sum[1][s] = _mm512_fmadd_ps(u, u, sum[1][s]);
-			sum[2][s] = _mm512_fmadd_ps(v, v, sum[2][s]);
-		}
-	}
-	for (; i < n; i += 16)
-	{
-		__mmask16	mask = mask_of_floats(n - i);
-		__m512		u = _mm512_maskz_loadu_ps(mask, a + i);
-		__m512		v = _mm512_maskz_loadu_ps(mask, b + i);
-
-		sum[0][0] = _mm512_fmadd_ps(u, v, sum[0][0]);
-		sum[1][0] = _mm512_fmadd_ps(u, u, sum[1][0]);
-		sum[2][0] = _mm512_fmadd_ps(v, v, sum[2][0]);
-	}
-	HV_UNROLL
-	for (int p = 0; p < 3; p++)
-		out[p] = add_strands(sum[p]);
-}
-
-/* 16 signed bytes, those under mask, as floats */
+/* the first n floats, at most 16, and zeros */
 AVX512_INLINE __m512
-load_i8(const int8_t *p, __mmask16 mask)
+load_first(const float *p, int n)
 {
-	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, p)));
+	return _mm512_maskz_loadu_ps(mask_of_floats(n), p);
 }
 
-AVX512 static float
-avx512_inner_product_i8(const int8_t *a, const float *b, int n)
+/* 64 signed bytes of any alignment as floats */
+AVX512_INLINE void
+load_i8(const int8_t *p, __m512 v[4])
 {
-	__m512		sum[4];
-	int			i = 0;
-
 	HV_UNROLL
 	for (int s = 0; s < 4; s++)
-		sum[s] = _mm512_setzero_ps();
-	for (; i + 64 <= n; i += 64)
-	{
-		HV_UNROLL
-		for (int s = 0; s < 4; s++)
-			sum[s] = _mm512_fmadd_ps(load_i8(a + i + s * 16, 0xffff),
-									 _mm512_loadu_ps(b + i + s * 16), sum[s]);
-	}
-	for (; i < n; i += 16)
-	{
-		__mmask16	mask = mask_of_floats(n - i);
-
-		sum[0] = _mm512_fmadd_ps(load_i8(a + i, mask),
-								 _mm512_maskz_loadu_ps(mask, b + i), sum[0]);
-	}
-	return add_strands(sum);
-}
-
-#define TILE_FUNCTION			AVX512 static
-#define TILE_INLINE				AVX512_INLINE
-#define TILE_NAME(kernel)		avx512_##kernel
-#define TILE_VECTOR				__m512
-#define TILE_WIDTH				16
-#define TILE_X					4
-#define TILE_R					4
-#define TILE_ZERO()				_mm512_setzero_ps()
-#define TILE_LOAD(p)			_mm512_loadu_ps(p)
-#define TILE_FMA(a, b, sum)		_mm512_fmadd_ps(a, b, sum)
-#define TILE_TOTAL(v)			_mm512_reduce_add_ps(v)
-#define TILE_LOAD_I8(p)			load_i8(p, 0xffff)
-#define TILE_SCALE(v, f)		_mm512_mul_ps(v, _mm512_set1_ps(f))
-#define TILE_STORE(p, v)		_mm512_storeu_ps(p, v)
-
-#include "arithmetic/hvkerneltile.h"
-
-/* (u, v) <- (u + v, u - v) */
-AVX512_INLINE void
-butterfly(__m512 *u, __m512 *v)
-{
-	__m512		sum = _mm512_add_ps(*u, *v);
-
-	*v = _mm512_sub_ps(*u, *v);
-	*u = sum;
+		v[s] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *) (p + s * 16))));
 }
 
 /* each lane plus its partner, or, in upper lanes, the partner minus the lane */
@@ -435,9 +244,9 @@ combine(__m512 x, __m512 partner, __mmask16 upper)
 	return _mm512_mask_sub_ps(_mm512_add_ps(x, partner), upper, partner, x);
 }
 
-/* The strides 1 to 8 inside of one register. */
+/* The strides 1 to 8. */
 AVX512_INLINE __m512
-transform_sixteen(__m512 x)
+transform_register(__m512 x)
 {
 	x = combine(x, _mm512_permute_ps(x, 0xb1), 0xaaaa);
 	x = combine(x, _mm512_permute_ps(x, 0x4e), 0xcccc);
@@ -445,101 +254,23 @@ transform_sixteen(__m512 x)
 	return combine(x, _mm512_shuffle_f32x4(x, x, 0x4e), 0xff00);
 }
 
-/* The strides 1 to 128 of 256 floats, in sixteen registers. */
-AVX512_INLINE void
-transform_block(float *x)
-{
-	__m512		v[16];
+#define SIMD_FUNCTION			AVX512 static
+#define SIMD_INLINE				AVX512_INLINE
+#define SIMD_NAME(kernel)		avx512_##kernel
+#define SIMD_VECTOR				__m512
+#define SIMD_WIDTH				16
+#define SIMD_ROWS				4
+#define SIMD_BLOCK				16
+#define SIMD_ZERO()				_mm512_setzero_ps()
+#define SIMD_LOAD(p)			_mm512_loadu_ps(p)
+#define SIMD_STORE(p, v)		_mm512_storeu_ps(p, v)
+#define SIMD_ADD(a, b)			_mm512_add_ps(a, b)
+#define SIMD_SUB(a, b)			_mm512_sub_ps(a, b)
+#define SIMD_SCALE(v, f)		_mm512_mul_ps(v, _mm512_set1_ps(f))
+#define SIMD_FMA(a, b, sum)		_mm512_fmadd_ps(a, b, sum)
+#define SIMD_TOTAL(v)			_mm512_reduce_add_ps(v)
 
-	HV_UNROLL
-	for (int k = 0; k < 16; k++)
-		v[k] = transform_sixteen(_mm512_loadu_ps(x + k * 16));
-	HV_UNROLL
-	for (int k = 0; k < 8; k++)
-		butterfly(&v[2 * k], &v[2 * k + 1]);
-	HV_UNROLL
-	for (int k = 0; k < 8; k++)
-		butterfly(&v[k / 2 * 4 + k % 2], &v[k / 2 * 4 + k % 2 + 2]);
-	HV_UNROLL
-	for (int k = 0; k < 8; k++)
-		butterfly(&v[k / 4 * 8 + k % 4], &v[k / 4 * 8 + k % 4 + 4]);
-	HV_UNROLL
-	for (int k = 0; k < 8; k++)
-		butterfly(&v[k], &v[k + 8]);
-	HV_UNROLL
-	for (int k = 0; k < 16; k++)
-		_mm512_storeu_ps(x + k * 16, v[k]);
-}
-
-/* one stride, a multiple of 16, over n floats */
-AVX512_INLINE void
-transform_stride(float *x, int n, int stride)
-{
-	for (int start = 0; start < n; start += 2 * stride)
-	{
-		for (int k = start; k < start + stride; k += 16)
-		{
-			__m512		u = _mm512_loadu_ps(x + k);
-			__m512		v = _mm512_loadu_ps(x + k + stride);
-
-			butterfly(&u, &v);
-			_mm512_storeu_ps(x + k, u);
-			_mm512_storeu_ps(x + k + stride, v);
-		}
-	}
-}
-
-/* stride and 2 * stride in one pass over n floats */
-AVX512_INLINE void
-transform_two_strides(float *x, int n, int stride)
-{
-	for (int start = 0; start < n; start += 4 * stride)
-	{
-		for (int k = start; k < start + stride; k += 16)
-		{
-			__m512		v[4];
-
-			HV_UNROLL
-			for (int j = 0; j < 4; j++)
-				v[j] = _mm512_loadu_ps(x + k + j * stride);
-			butterfly(&v[0], &v[1]);
-			butterfly(&v[2], &v[3]);
-			butterfly(&v[0], &v[2]);
-			butterfly(&v[1], &v[3]);
-			HV_UNROLL
-			for (int j = 0; j < 4; j++)
-				_mm512_storeu_ps(x + k + j * stride, v[j]);
-		}
-	}
-}
-
-AVX512 static void
-avx512_hadamard(float *x, int n)
-{
-	int			stride;
-
-	if (n < 16)
-	{
-		HvKernelsScalar.hadamard(x, n);
-		return;
-	}
-	if (n < 256)
-	{
-		for (int k = 0; k < n; k += 16)
-			_mm512_storeu_ps(x + k, transform_sixteen(_mm512_loadu_ps(x + k)));
-		stride = 16;
-	}
-	else
-	{
-		for (int k = 0; k < n; k += 256)
-			transform_block(x + k);
-		stride = 256;
-	}
-	for (; stride * 2 < n; stride *= 4)
-		transform_two_strides(x, n, stride);
-	if (stride < n)
-		transform_stride(x, n, stride);
-}
+#include "arithmetic/hvkernelfloat.h"
 
 AVX512 static void
 avx512_halfs_to_floats(const uint8_t *halfs, int n, float *out)
