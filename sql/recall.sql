@@ -30,9 +30,9 @@ CREATE INDEX recalled_cosine ON recalled USING hvtree (v real_cosine_ops) WITH (
 CREATE TEMP TABLE curves AS SELECT calibration FROM hvtree_info('recalled_cosine');
 REINDEX INDEX recalled_cosine;
 SELECT calibrated_rows, calibration = (SELECT calibration FROM curves) AS the_same FROM hvtree_info('recalled_cosine');
-SELECT p->>'target' AS target, (p->>'margin')::float8 BETWEEN 0 AND 10 AS margin,
-	1 <= ALL (ARRAY(SELECT jsonb_array_elements_text(p->'leaves')::float8)) AS leaves,
-	1 <= ALL (ARRAY(SELECT jsonb_array_elements_text(p->'fetches')::float8)) AS fetches
+SELECT p->>'target' AS target, p->>'rows' AS rows, (p->>'margin')::float8 BETWEEN 0 AND 10 AS margin,
+	(p->>'read')::float8 BETWEEN 1 AND (p->>'leaves')::float8 + 1 AS leaves,
+	(p->>'fetches')::float8 >= 1 AS fetches
 FROM hvtree_info('recalled_cosine'), jsonb_array_elements(calibration->'points') p;
 
 -- more of it takes more

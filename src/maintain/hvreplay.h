@@ -15,50 +15,30 @@
 
 #include "arithmetic/hvselect.h"
 #include "maintain/hvtrace.h"
-#include "tree/hvsizing.h"
 
-/* traces in the order in which a margin lets their rows be fetched */
+/* a trace in the order in which a margin lets its rows be fetched */
 typedef struct HvReplay
 {
-	const HvTrace *traces;
-	int			ntraces;
-	float		margin;
-	HvKeyed   **orders; 		/* of each trace: key = lower bound */
-	HvKeyed    *waiting;		/* of one trace */
-	uint64	   *in_hand;		/* a bit for each row of it */
-	float	  **arrivals;		/* of each trace: HvReplayArrival */
-	double		leaves[HV_TRACE_NEIGHBORS]; /* wanted before each row */
-	double		stop[HV_CURVE_RANKS];
-	double		least;
+	const HvTrace *trace;
+	HvKeyed    *order;			/* key = lower bound, extra = which row of the trace */
+	bool	   *fetched;		/* of each row, in the scan at hand */
 } HvReplay;
 
-/* means of all traces, for the first HvCurveRank(i) rows */
+/* one scan for so many rows that has read so many leaves */
 typedef struct HvReplayResult
 {
-	double		recall[HV_CURVE_RANKS];
-	double		fetches[HV_CURVE_RANKS];
-	double		leaves[HV_CURVE_RANKS]; /* read */
+	double		recall;
+	double		fetches;
+	double		near;			/* squared distance of the last of the rows, INFINITY = none */
 } HvReplayResult;
 
-/* Makes room for traces, in the current memory context. */
-extern void HvReplayInit(HvReplay *replay, const HvTrace *traces, int ntraces);
+/* Makes room for a trace, in the current memory context. */
+extern void HvReplayInit(HvReplay *replay, const HvTrace *trace);
 
+/* From now on rows are given so many standard errors. */
 extern void HvReplaySetMargin(HvReplay *replay, float margin);
 
-/* The sizes of the scans that are replayed. */
-extern void HvReplaySetSizing(HvReplay *replay, const HvSizing *sizing);
-
-/* Replays the scan of one trace, and adds to result. */
-extern void HvReplayScan(HvReplay *replay, int trace, int last, HvReplayResult *result);
-
-/* Leaves after which a scan of ten rows of a trace stops, if "stop" is as told. */
-extern int	HvReplayArrival(const HvReplay *replay, int trace, double stop);
-
-/*
- * Replays scans of these sizes up to the row of a rank, HvCurveRank(last), on all traces
- * that were made to find so many neighbors.
- */
-extern void HvReplayRun(HvReplay *replay, const HvSizing *sizing, int last,
-						HvReplayResult *result);
+/* What a scan for rows (as many as the trace was made to find, or fewer) has in its leaves. */
+extern HvReplayResult HvReplayScan(HvReplay *replay, int rows, int leaves);
 
 #endif							/* HVREPLAY_H */

@@ -43,10 +43,13 @@
  */
 #define TRACE_MARGIN	2.7f
 
-/* rows fetched between two looks at how far the last neighbour is, and in all */
-#define FETCH_BATCH		64
-#define SMALL_BATCH		16
+/* rows fetched between two looks at how far the last neighbour is, or a share of them */
+#define FETCH_BATCH		16
+#define FETCH_SHARE		4
+
+/* rows fetched in all: so many, or so many times the neighbours */
 #define MOST_FETCHES	1024
+#define MOST_FETCHES_A_NEIGHBOR	8
 
 /* neighbours that must be certain when so many rows have been fetched */
 #define CERTAIN_ROWS	10
@@ -257,36 +260,6 @@ move_own_leaf(HvTracer *tracer)
 	}
 }
 
-/* How far the tenth row is in the nearest leaf, in the nearest two, and so on. */
-static float *
-find_tenth(const HvTracer *tracer)
-{
-	float	   *tenth = palloc(tracer->nleaves * sizeof(float));
-	int		   *ends = palloc0((tracer->nleaves + 2) * sizeof(int));
-	int		   *by_leaf = MemoryContextAllocHuge(CurrentMemoryContext,
-												 Max(tracer->nfound, 1) * sizeof(int));
-	HvNearest	nearest = {0};
-
-	for (int i = 0; i < tracer->nfound; i++)
-		ends[tracer->found[i].leaf + 1]++;
-	for (int leaf = 1; leaf <= tracer->nleaves; leaf++)
-		ends[leaf + 1] += ends[leaf];
-	for (int i = 0; i < tracer->nfound; i++)
-		by_leaf[ends[tracer->found[i].leaf]++] = i;
-	for (int leaf = 1; leaf <= tracer->nleaves; leaf++)
-	{
-		for (int i = ends[leaf - 1]; i < ends[leaf]; i++)
-		{
-			const Found *found = &tracer->found[by_leaf[i]];
-
-			if (found->estimate < HvNearestLast(&nearest))
-				HvNearestNote(&nearest, found->id, found->estimate);
-		}
-		tenth[leaf - 1] = HvNearestLast(&nearest);
-	}
-	return tenth;
-}
-
 static int
 compare_found(const void *a, const void *b)
 {
@@ -351,16 +324,23 @@ compare_rows(const void *a, const void *b)
 	return ra->leaf - rb->leaf;
 }
 
+/* How many rows are fetched at most. */
+static int
+most_fetches(int neighbors)
+{
+	return Max(MOST_FETCHES, MOST_FETCHES_A_NEIGHBOR * neighbors);
+}
+
 /*
  * Fetches what could be among the neighbours.  Returns how many rows, in order; room
- * for MOST_FETCHES.  0 where the nearest may not be among them.
+ * for most_fetches.  0 where the nearest may not be among them.
  */
 static int
 measure_rows(HvTracer *tracer, int neighbors, HvTraceRow *rows)
 {
-	int			batch = neighbors < HV_TRACE_NEIGHBORS ? SMALL_BATCH : FETCH_BATCH;
 	HvKeyed    *order = palloc(Max(tracer->nfound, 1) * sizeof(HvKeyed));
-	int			wanted = Min(tracer->nfound, MOST_FETCHES);
+	int			wanted = Min(tracer->nfound, most_fetches(neighbors));
+	int			next_look = 0;
 	int			n = 0;
 
 	for (int i = 0; i < tracer->nfound; i++)
@@ -376,8 +356,9 @@ measure_rows(HvTracer *tracer, int neighbors, HvTraceRow *rows)
 	for (int i = 0; i < wanted; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (i % batch == 0)
+		if (i == next_look)
 		{
+			next_look += Max(FETCH_BATCH, i / FETCH_SHARE);
 			HvHeapRelease(tracer->heap);
 			qsort(rows, n, sizeof(HvTraceRow), compare_rows);
 			if (i >= MOST_COPIES && n == 0)
@@ -402,7 +383,6 @@ HvTraceQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
 {
 	MemoryContext old = MemoryContextSwitchTo(tracer->context);
 	HvTraceRow *rows = NULL;
-	float	   *tenth = NULL;
 	bool		done;
 
 	MemoryContextReset(tracer->context);
@@ -411,9 +391,8 @@ HvTraceQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
 	if (done)
 	{
 		move_own_leaf(tracer);
-		tenth = find_tenth(tracer);
 		drop_copies(tracer);
-		rows = palloc(MOST_FETCHES * sizeof(HvTraceRow));
+		rows = palloc(most_fetches(neighbors) * sizeof(HvTraceRow));
 		trace->nrows = measure_rows(tracer, neighbors, rows);
 		trace->neighbors = neighbors;
 		trace->nleaves = tracer->nleaves;
@@ -425,7 +404,5 @@ HvTraceQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
 	memcpy(trace->rows, rows, trace->nrows * sizeof(HvTraceRow));
 	trace->distances = palloc(trace->nleaves * sizeof(float));
 	memcpy(trace->distances, tracer->leaf_keys, trace->nleaves * sizeof(float));
-	trace->tenth = palloc(trace->nleaves * sizeof(float));
-	memcpy(trace->tenth, tenth, trace->nleaves * sizeof(float));
 	return true;
 }

@@ -17,7 +17,7 @@
 #include "tree/hvmeta.h"
 
 /* neighbours that a trace can be made to find at most */
-#define HV_TRACE_NEIGHBORS	100
+#define HV_TRACE_NEIGHBORS	1000
 
 /* a row of the table that was found near a query */
 typedef struct HvTraceRow
@@ -34,7 +34,6 @@ typedef struct HvTrace
 	int			neighbors;		/* that it was made to find, if there are so many */
 	int			nleaves;		/* leaves read */
 	float	   *distances;		/* of the leaves, squared, as the descent estimates them */
-	float	   *tenth;			/* of the tenth row in the first, the first two, ... */
 	int			nrows;
 	HvTraceRow *rows;			/* nearest first */
 } HvTrace;

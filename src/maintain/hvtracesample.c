@@ -4,9 +4,9 @@
  *	  The rows that an index measures itself with, traced.
  *
  * NOTES
- *	  Recall of ten rows varies more from query to query than that of a hundred, and a
- *	  trace that finds a hundred neighbors reads and fetches more.  So some rows are
- *	  traced for a hundred, and more of them for a few.
+ *	  Recall of ten rows varies more from query to query than that of a hundred, or of a
+ *	  thousand, and a trace that finds more neighbors reads and fetches more.  So a few
+ *	  rows are traced for a thousand, some for a hundred, most of them for ten.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -24,28 +24,33 @@
 #include "page/hvpage.h"
 
 /*
- * The hundred nearest are found of so many rows, of the rest the nearest FEW_NEIGHBORS,
- * which costs a fifth.  With 192 in all the recall of an index was up to .022 off its
- * target (100,000 generated rows: .878, .935, .978 for .90, .95, .99; with 1,500
- * .896, .950, .988), since that of single queries varies by .12 to .2.  With 512 it was
- * off by .018 at most (recall of ten, three draws of rows, five sets, .90, .95 and .99;
- * sift, which has 200 test queries, by .023 once).
+ * How many rows are traced for each rank, those of the ranks above it included.  With
+ * 192 for ten neighbors the recall of an index was up to .022 off its target
+ * (100,000 generated rows: .878, .935, .978 for .90, .95, .99; with 1,500 .896, .950,
+ * .988), since that of single queries varies by .12 to .2.  With 512 it was off by .018
+ * at most (recall of ten, three draws of rows, five sets, .90, .95 and .99; sift, which has
+ * 200 test queries, by .023 once).  Small tables are not worth that: they trace one of
+ * so many of their rows, but no fewer than "least".
  */
-#define DEEP_QUERIES	128
+typedef struct RankQueries
+{
+	int			neighbors;		/* that are found, more than the rank: 0 = the rank */
+	int			most;
+	int			least;
+	int			rows_a_query;
+} RankQueries;
 
-/* small tables are not worth that: so many rows for each of them, but no fewer than */
-#define DEEP_ROWS		40
-#define QUERY_ROWS		16
-#define FEWEST_DEEP		24
-#define FEWEST_QUERIES	96
-
-#define FEW_NEIGHBORS	20
+static const RankQueries rank_queries[HV_CURVE_RANKS] = {
+	{20, HV_MOST_TRACES, 96, 16},
+	{0, 128, 24, 40},
+	{0, 24, 12, 400}
+};
 
 /*
  * The first DEEP_TRIAL traces are HV_TRACE_WIDTH leaves wide, later ones twice as wide as
  * what all but one in a thousand of the neighbors found so far take.
  */
-#define DEEP_TRIAL		16
+#define DEEP_TRIAL		8
 #define LEAST_WIDTH		64
 #define FAR_SHARE		0.999
 
@@ -143,19 +148,22 @@ trace_rows(Work *work, HvTracer *tracer, int count, int neighbors)
 void
 HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap)
 {
-	double		rows = index->meta.rows;
-	int			deep = (int) Min(Max(rows / DEEP_ROWS, FEWEST_DEEP), DEEP_QUERIES);
-	int			all = (int) Min(Max(rows / QUERY_ROWS, FEWEST_QUERIES), HV_MOST_TRACES);
 	Work		work = {.set = set, .index = index, .random = index->meta.seed};
-	HvTracer   *tracer;
+	int			width = Max(Min(HV_TRACE_WIDTH, index->meta.leaves), 2);
+	HvTracer   *tracer = HvTracerBegin(index, heap, width);
 
 	set->count = 0;
-	set->width = Max(Min(HV_TRACE_WIDTH, index->meta.leaves), 2);
-	tracer = HvTracerBegin(index, heap, set->width);
 	trace_rows(&work, tracer, DEEP_TRIAL, HV_TRACE_NEIGHBORS);
-	set->width = Min(set->width, width_for(set, HV_TRACE_NEIGHBORS));
-	HvTracerNarrow(tracer, set->width);
-	trace_rows(&work, tracer, deep, HV_TRACE_NEIGHBORS);
-	HvTracerNarrow(tracer, width_for(set, FEW_NEIGHBORS));
-	trace_rows(&work, tracer, all, FEW_NEIGHBORS);
+	for (int rank = HV_CURVE_RANKS - 1; rank >= 0; rank--)
+	{
+		const RankQueries *wanted = &rank_queries[rank];
+		int			neighbors = wanted->neighbors > 0 ? wanted->neighbors : (int) HvCurveRank(rank);
+		double		queries = index->meta.rows / wanted->rows_a_query;
+
+		width = Min(width, width_for(set, neighbors));
+		HvTracerNarrow(tracer, width);
+		trace_rows(&work, tracer, (int) Min(Max(queries, wanted->least), wanted->most), neighbors);
+		set->counts[rank] = set->count;
+		set->widths[rank] = width;
+	}
 }

@@ -24,7 +24,8 @@ typedef struct HvTraceSample
 {
 	HvTrace		traces[HV_MOST_TRACES]; /* those with many neighbors first */
 	int			count;
-	int			width;			/* leaves that these have looked at */
+	int			counts[HV_CURVE_RANKS]; /* of them, that found the neighbors of a rank */
+	int			widths[HV_CURVE_RANKS]; /* leaves that all of those have looked at */
 } HvTraceSample;
 
 /*

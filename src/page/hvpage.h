@@ -42,7 +42,7 @@
 #include "arithmetic/hvcode.h"
 
 #define HV_MAGIC			0x54565648	/* "HVVT" on disk */
-#define HV_FORMAT_VERSION	1
+#define HV_FORMAT_VERSION	2
 #define HV_PAGE_ID			0xFF96	/* last two bytes of every page */
 
 #define HV_META_BLOCK		0
@@ -116,14 +116,12 @@ typedef struct HvInnerEntryData
 } HvInnerEntryData;
 
 /*
- * How far scans of this index must look, as the index has measured on rows of
- * its own (hvcalibrate.h): for each of some targets of recall a margin of the
- * rerank bounds, how many leaves are read at most before the first 10 and 100
- * rows, how far away the next leaf may be, and how many rows are fetched.
- * The targets themselves are HvCurveTarget's.
+ * How far scans of this index must look, as the index has measured on rows of its
+ * own (hvcalibrate.h): a point for each of some targets of recall, HvCurveTarget's,
+ * and each of some numbers of rows asked for, HvCurveRank's.
  */
 #define HV_CURVE_TARGETS	8
-#define HV_CURVE_RANKS		2
+#define HV_CURVE_RANKS		3
 #define HV_CURVE_MOST_STOP	100.0f
 #define HV_CURVE_MOST_MARGIN	10.0f
 #define HV_CURVE_MOST_LEAVES	1e6f
@@ -131,11 +129,10 @@ typedef struct HvInnerEntryData
 typedef struct HvCurvePoint
 {
 	float		margin;			/* standard errors of HvLeafScorer */
-	float		stop;			/* of HvSizing for 10 rows; 0 = scans do not stop early */
-	float		read;			/* leaves that scans of ten rows read on the average */
-	float		leaves[HV_CURVE_RANKS]; /* at most, before 10 and 100 rows */
-	float		stop_many;		/* for 100 rows, where stop is not 0 */
-	float		fetches[HV_CURVE_RANKS];
+	float		stop;			/* how near the next leaf must be: HvSizingHasArrived */
+	float		leaves;			/* read at most */
+	float		read;			/* and on the average */
+	float		fetches;		/* rows measured, on the average */
 } HvCurvePoint;
 
 typedef struct HvCurve
@@ -144,7 +141,7 @@ typedef struct HvCurve
 	uint32		leaves;			/* of the index at that time */
 	uint64		seq;			/* structure counter at that time */
 	float8		rows;			/* of the index at that time */
-	HvCurvePoint points[HV_CURVE_TARGETS];
+	HvCurvePoint points[HV_CURVE_TARGETS][HV_CURVE_RANKS];
 } HvCurve;
 
 /*
@@ -223,15 +220,14 @@ HV_DISK_FIELD(HvInnerEntryData, centroid_block, 12);
 HV_DISK_FIELD(HvInnerEntryData, centroid_slot, 16);
 HV_DISK_FIELD(HvInnerEntryData, flags, 18);
 
-HV_DISK_SIZE(HvCurvePoint, 32);
+HV_DISK_SIZE(HvCurvePoint, 20);
 HV_DISK_FIELD(HvCurvePoint, margin, 0);
 HV_DISK_FIELD(HvCurvePoint, stop, 4);
-HV_DISK_FIELD(HvCurvePoint, read, 8);
-HV_DISK_FIELD(HvCurvePoint, leaves, 12);
-HV_DISK_FIELD(HvCurvePoint, stop_many, 20);
-HV_DISK_FIELD(HvCurvePoint, fetches, 24);
+HV_DISK_FIELD(HvCurvePoint, leaves, 8);
+HV_DISK_FIELD(HvCurvePoint, read, 12);
+HV_DISK_FIELD(HvCurvePoint, fetches, 16);
 
-HV_DISK_SIZE(HvCurve, 24 + 32 * HV_CURVE_TARGETS);
+HV_DISK_SIZE(HvCurve, 24 + 20 * HV_CURVE_TARGETS * HV_CURVE_RANKS);
 HV_DISK_FIELD(HvCurve, queries, 0);
 HV_DISK_FIELD(HvCurve, leaves, 4);
 HV_DISK_FIELD(HvCurve, seq, 8);
@@ -291,11 +287,11 @@ HvCurveTarget(int i)
 	return targets[i];
 }
 
-/* the number of rows that leaves[i] and fetches[i] of a point are for */
+/* the number of rows asked for that rank i of a curve is for */
 static inline double
 HvCurveRank(int i)
 {
-	static const double ranks[HV_CURVE_RANKS] = {10, 100};
+	static const double ranks[HV_CURVE_RANKS] = {10, 100, 1000};
 
 	Assert(i >= 0 && i < HV_CURVE_RANKS);
 	return ranks[i];

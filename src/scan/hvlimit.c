@@ -123,3 +123,76 @@ HvLimitNobodyStops(void)
 		innermost->query->planstate != NULL &&
 		!stops_early(innermost->query->planstate, NULL);
 }
+
+/* Rows that a LIMIT takes from below it, 0 = all or not known yet. */
+static double
+rows_of_limit(const LimitState *limit)
+{
+	if (limit->lstate == LIMIT_INITIAL || limit->noCount)
+		return 0;
+	return (double) limit->count + limit->offset;
+}
+
+typedef struct RowsSearch
+{
+	IndexScanDesc scan;
+	double		rows;			/* asked of the node at hand, 0 = unknown */
+	double		found;
+} RowsSearch;
+
+/* Does a node ask its child for a row whenever it is asked for one? */
+static bool
+hands_on_rows(const PlanState *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_ResultState:
+		case T_ProjectSetState:
+		case T_AppendState:
+		case T_MergeAppendState:
+		case T_GatherState:
+		case T_GatherMergeState:
+		case T_SubqueryScanState:
+		case T_LockRowsState:
+		case T_MaterialState:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* planstate_tree_walker callback: true ends the walk. */
+static bool
+find_rows(PlanState *node, RowsSearch *search)
+{
+	double		rows_above = search->rows;
+	bool		stop;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, IndexScanState) &&
+		((IndexScanState *) node)->iss_ScanDesc == search->scan)
+	{
+		search->found = search->rows;
+		return true;
+	}
+	if (IsA(node, LimitState))
+		search->rows = rows_of_limit((LimitState *) node);
+	else if (!hands_on_rows(node))
+		search->rows = 0;
+	stop = planstate_tree_walker(node, find_rows, search);
+	search->rows = rows_above;
+	return stop;
+}
+
+double
+HvLimitRows(IndexScanDesc scan)
+{
+	RowsSearch	search = {scan, 0, 0};
+
+	if (innermost == NULL || innermost->query->planstate == NULL)
+		return 0;
+	search.rows = (double) innermost->count;
+	(void) find_rows(innermost->query->planstate, &search);
+	return search.found;
+}

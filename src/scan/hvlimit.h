@@ -25,6 +25,13 @@
 /* Begins to watch which queries run; once, from _PG_init. */
 extern void HvLimitInit(void);
 
+/*
+ * How many rows the query that runs this scan asks for, where a LIMIT or the caller of
+ * the executor says so and nothing between it and the scan takes more or fewer rows than
+ * it gives; a filter may make the scan go further.  0 = unknown.
+ */
+extern double HvLimitRows(IndexScanDesc scan);
+
 /* Will the query that runs this scan take all its rows? */
 extern bool HvLimitWantsAll(IndexScanDesc scan);
 

@@ -40,16 +40,47 @@ compare_in_hand(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 	return ra->id < rb->id ? 1 : (ra->id > rb->id ? -1 : 0);
 }
 
+/* binaryheap comparator: the largest on top */
+static int
+compare_distances(Datum a, Datum b, void *arg)
+{
+	double		da = DatumGetFloat8(a);
+	double		db = DatumGetFloat8(b);
+
+	return da > db ? 1 : (da < db ? -1 : 0);
+}
+
 void
-HvReorderInit(HvReorder *order, MemoryContext context)
+HvReorderInit(HvReorder *order, int nearest, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 
 	memset(order, 0, sizeof(HvReorder));
 	order->context = context;
 	order->in_hand = pairingheap_allocate(compare_in_hand, NULL);
+	order->nearest = binaryheap_allocate(nearest, compare_distances, NULL);
 	order->last_distance = -INFINITY;
 	MemoryContextSwitchTo(old);
+}
+
+double
+HvReorderFarthest(const HvReorder *order)
+{
+	if (order->nearest->bh_size < order->nearest->bh_space)
+		return INFINITY;
+	return DatumGetFloat8(binaryheap_first(order->nearest));
+}
+
+/* Takes a distance in among the nearest few, if it belongs there. */
+static void
+note_distance(HvReorder *order, double distance)
+{
+	if (isnan(distance))
+		return;
+	if (order->nearest->bh_size < order->nearest->bh_space)
+		binaryheap_add(order->nearest, Float8GetDatum(distance));
+	else if (distance < HvReorderFarthest(order))
+		binaryheap_replace_first(order->nearest, Float8GetDatum(distance));
 }
 
 static void
@@ -70,6 +101,7 @@ HvReorderAdd(HvReorder *order, const HvRow *row)
 {
 	RowInHand  *kept = order->spare;
 
+	note_distance(order, row->distance);
 	if (row->distance < order->last_distance)
 	{
 		add_late(order, row);

@@ -20,6 +20,7 @@
 
 #include "postgres.h"
 
+#include "lib/binaryheap.h"
 #include "lib/pairingheap.h"
 
 #include "scan/hvrerank.h"
@@ -29,17 +30,30 @@ typedef struct HvReorder
 	MemoryContext context;
 	pairingheap *in_hand;
 	struct RowInHand *spare;	/* to be used again */
+	binaryheap *nearest;		/* distances of the nearest few, the farthest on top */
 	double		last_distance;	/* of the last row that went out */
 	HvRow	   *late;
 	int			nlate;
 	int			late_size;
 } HvReorder;
 
-/* Empty; memory is taken from context. */
-extern void HvReorderInit(HvReorder *order, MemoryContext context);
+/* The most that Farthest can be asked for. */
+#define HV_REORDER_MOST_NEAREST	16384
+
+/*
+ * Empty; memory is taken from context.  nearest, 1 .. HV_REORDER_MOST_NEAREST: how many
+ * of the nearest rows Farthest is about.
+ */
+extern void HvReorderInit(HvReorder *order, int nearest, MemoryContext context);
 
 /* Takes in a row; true if it is late. */
 extern bool HvReorderAdd(HvReorder *order, const HvRow *row);
+
+/*
+ * The distance of the farthest of the nearest few of all rows taken in so far, sent or
+ * not; INFINITY while they are fewer.
+ */
+extern double HvReorderFarthest(const HvReorder *order);
 
 /* The nearest row in hand, NULL if there is none; late ones do not count. */
 extern const HvRow *HvReorderNearest(const HvReorder *order);

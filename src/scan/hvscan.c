@@ -41,13 +41,13 @@
 
 #include "heap/hvdistcache.h"
 #include "page/hvcompat.h"
+#include "scan/hvinstrument.h"
 #include "scan/hvlimit.h"
 #include "scan/hvparallel.h"
 #include "scan/hvreorder.h"
 #include "scan/hvrerank.h"
 #include "scan/hvscan.h"
 #include "scan/hvsearch.h"
-#include "scan/hvstat.h"
 
 /*
  * Candidates reranked at a time.  Small at first, since each row in hand
@@ -56,6 +56,10 @@
  */
 #define MIN_WINDOW	16
 #define MAX_WINDOW	1024
+
+/* leaves read between two looks at the rows in them, and the share of those read before */
+#define LEAST_STEP	8
+#define STEP_SHARE	8
 
 /* how much of what a late row tells is believed */
 #define SLACK_SHARE	0.5
@@ -78,7 +82,9 @@ typedef struct HvScan
 	HvSearch	search;
 	HvReorder	order;			/* rows waiting to go out */
 	double		slack;			/* by how much the bounds have been off, squared */
+	double		rows_wanted;	/* by the query, 0 = unknown */
 	int64		fetched;
+	int64		visible;		/* of them, so that they could be measured */
 	int64		sent;
 	HvCandidate *window;		/* candidates and rows of one rerank */
 	HvRow	   *rows;
@@ -86,52 +92,29 @@ typedef struct HvScan
 	int			nbounds;
 	int			window_size;
 	HvDistCache *memo;			/* of rows sent, made for the first one */
-	instr_time	rerank_time;
-	instr_time	first_call_time;	/* of it, what no stage accounts for */
-	HvBuffers	buffers;		/* touched for this query vector */
-	HvBuffers	rerank_buffers; /* of them, in the table and its TOAST */
-	HvBuffers	toast_before;	/* of the reader, when the query began */
+	HvInstrument instrument;
 } HvScan;
 
-static HvScanStats last_scan;
-
-const HvScanStats *
-HvLastScan(void)
-{
-	return &last_scan;
-}
-
-/* Leaves an account for HvLastScan, and for all to see. */
+/* Leaves an account of a query vector. */
 static void
 account(HvScan *state, Oid index)
 {
 	const HvSearch *search = &state->search;
-	HvBuffers	toast = HvHeapToastBuffers(state->heap);
+	HvScanStats stats = {.index = index};
 
-	memset(&last_scan, 0, sizeof(last_scan));
-	last_scan.index = index;
-	last_scan.height = Max(0, search->descent.height);
+	stats.height = Max(0, search->descent.height);
 	for (int level = 1; level <= HV_MAX_LEVEL; level++)
 	{
-		last_scan.pages[level] = search->descent.pages[level];
-		last_scan.tuples[level] = search->descent.tuples[level];
+		stats.pages[level] = search->descent.pages[level];
+		stats.tuples[level] = search->descent.tuples[level];
 	}
-	last_scan.pages[0] = search->leaves_read;
-	last_scan.tuples[0] = search->leaf_tuples;
-	last_scan.codes_scored = search->scorer.codes;
-	last_scan.candidates = search->scorer.refined;
-	last_scan.heap_fetches = state->fetched;
-	last_scan.rows_emitted = state->sent;
-	last_scan.index_buffers = HvBuffersMinus(state->buffers, state->rerank_buffers);
-	last_scan.toast_buffers = HvBuffersMinus(toast, state->toast_before);
-	last_scan.heap_buffers = HvBuffersMinus(state->rerank_buffers, last_scan.toast_buffers);
-	last_scan.prepare_us = INSTR_TIME_GET_DOUBLE(search->prepare_time) * 1e6;
-	last_scan.tree_us = INSTR_TIME_GET_DOUBLE(search->tree_time) * 1e6;
-	last_scan.leaves_us = INSTR_TIME_GET_DOUBLE(search->leaves_time) * 1e6;
-	last_scan.rerank_us = INSTR_TIME_GET_DOUBLE(state->rerank_time) * 1e6;
-	last_scan.scan_us = INSTR_TIME_GET_DOUBLE(state->first_call_time) * 1e6 +
-		last_scan.prepare_us + last_scan.tree_us + last_scan.leaves_us + last_scan.rerank_us;
-	HvStatAddScan(&last_scan);
+	stats.pages[0] = search->leaves_read;
+	stats.tuples[0] = search->leaf_tuples;
+	stats.codes_scored = search->scorer.codes;
+	stats.candidates = search->scorer.refined;
+	stats.heap_fetches = state->fetched;
+	stats.rows_emitted = state->sent;
+	HvInstrumentEnd(&state->instrument, HvHeapToastBuffers(state->heap), &stats);
 }
 
 /* The query vector is done with: what it took counts now. */
@@ -172,6 +155,13 @@ hvrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int nord
 
 	finish_query(scan);
 	MemoryContextReset(state->query_context);
+	state->rows_wanted = 0;
+}
+
+void
+HvScanSetRows(IndexScanDesc scan, double rows)
+{
+	((HvScan *) scan->opaque)->rows_wanted = rows;
 }
 
 void
@@ -227,6 +217,13 @@ make_up_query(HvScan *state, Relation index)
 	state->query.owned = NULL;
 }
 
+/* Of how many of the nearest rows the farthest is what leaves are held against. */
+static int
+nearest_to_know(const HvScan *state)
+{
+	return (int) Min(Max(state->rows_wanted, HvCurveRank(0)), HV_REORDER_MOST_NEAREST);
+}
+
 static void
 start_scan(IndexScanDesc scan)
 {
@@ -245,23 +242,22 @@ start_scan(IndexScanDesc scan)
 
 	old = MemoryContextSwitchTo(state->query_context);
 	before = HvBuffersNow();
-	memset(&state->buffers, 0, sizeof(HvBuffers));
-	memset(&state->rerank_buffers, 0, sizeof(HvBuffers));
-	state->toast_before = HvHeapToastBuffers(state->heap);
-	state->fetched = state->sent = 0;
+	HvInstrumentBegin(&state->instrument, HvHeapToastBuffers(state->heap));
+	state->fetched = state->visible = state->sent = 0;
 	state->cut_short = false;
 	state->slack = 0;
-	INSTR_TIME_SET_ZERO(state->rerank_time);
-	HvReorderInit(&state->order, state->query_context);
+	if (state->rows_wanted == 0)
+		state->rows_wanted = HvLimitRows(scan);
+	HvReorderInit(&state->order, nearest_to_know(state), state->query_context);
 	state->window_size = 0;
 	state->memo = NULL;
 	take_query(state, &scan->orderByData[0]);
 	if (state->any_order && state->query.dim == 0)
 		make_up_query(state, scan->indexRelation);
 	state->parallel = HvParallelJoin(scan, state->query_context);
-	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->parallel,
-				  state->query_context);
-	HvBuffersAddSince(&state->buffers, before);
+	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->rows_wanted,
+				  state->parallel, &state->instrument);
+	HvBuffersAddSince(&state->instrument.buffers, before);
 	state->everything_first = !state->any_order &&
 		(state->parallel ? HvParallelTakesAll(state->parallel) : HvLimitWantsAll(scan));
 	state->started = true;
@@ -366,12 +362,11 @@ count(HvScan *state, int64 *own, HvParallelCount which, int n)
 static bool
 rerank_window(HvScan *state, double bound)
 {
-	int			max = Min(Max(MIN_WINDOW, state->sent / 4), MAX_WINDOW);
+	int			max = (int) Min(Max(MIN_WINDOW, Max(state->sent, state->rows_wanted) / 4), MAX_WINDOW);
 	int			taken;
 	int			visible;
 	HvBuffers	before;
 	instr_time	start;
-	instr_time	end;
 
 	if (state->everything_first)
 		max = MAX_WINDOW;
@@ -384,15 +379,15 @@ rerank_window(HvScan *state, double bound)
 	state->nbounds = taken;
 	before = HvBuffersNow();
 	visible = HvRerankWindow(state->heap, &state->query, state->window, taken, state->rows);
-	HvBuffersAddSince(&state->rerank_buffers, before);
+	HvBuffersAddSince(&state->instrument.rerank_buffers, before);
 	for (int i = 0; i < visible; i++)
 	{
 		if (HvReorderAdd(&state->order, &state->rows[i]))
 			learn_from_late_row(state, &state->rows[i]);
 	}
 	count(state, &state->fetched, HV_ROWS_FETCHED, taken);
-	INSTR_TIME_SET_CURRENT(end);
-	INSTR_TIME_ACCUM_DIFF(state->rerank_time, end, start);
+	state->visible += visible;
+	HvInstrumentAdd(&state->instrument, HV_STAGE_RERANK, start);
 	return true;
 }
 
@@ -427,26 +422,70 @@ sent_by_all(const HvScan *state)
 }
 
 /*
- * How near leaves must be to be read for the row of a rank.  Beyond the ranks that were
- * measured that does not matter: there a scan is being filtered, and what is near says
- * little of where the rows are that pass.
+ * How many leaves are read before the next row goes out, and how near they must be.
+ * A row that no snapshot of ours sees is no neighbour: where half of the rows that are
+ * met are dead, ten visible ones are looked for as far as twenty.
+ *
+ * "near" is the farthest of the nearest rows that the query asks for, or of the nearest
+ * ten where that is unknown; for the rows beyond those, the one that would go out next.
  */
 static HvGoal
-goal_of(const HvScan *state, int64 rank)
+next_goal(const HvScan *state)
 {
-	HvGoal		goal = {0};
+	const HvSizing *sizing = &state->search.sizing;
+	double		sent = sent_by_all(state);
+	double		rank = Max(sent + 1, state->rows_wanted);
+	double		most;
+	HvGoal		goal = {.leaves = INT_MAX};
 
 	if (state->everything_first)
 		return goal;
-	if (rank > HV_NEAREST_ROWS)
-	{
-		if (!HvReorderHasNumber(&state->order))
-			return goal;
-		goal.near = square_of(state, HvReorderNearest(&state->order)->distance);
-	}
-	goal.stop = HvSizingStop(&state->search.sizing, rank);
-	goal.least = HvSizingLeast(&state->search.sizing);
+	if (state->fetched > state->visible)
+		rank *= (double) state->fetched / Max(state->visible, 1);
+	goal.leaves = HvSizingLeaves(sizing, rank);
+	if (state->parallel)
+		return goal;
+
+	most = HvSizingWanted(sizing, rank);
+	goal.least = HvSizingLeast(most);
+	goal.stop = HvSizingStop(sizing, rank);
+	if (sent < nearest_to_know(state))
+		goal.near = HvReorderFarthest(&state->order);
+	else if (HvReorderHasNumber(&state->order))
+		goal.near = HvReorderNearest(&state->order)->distance;
+	else
+		goal.stop = 0;
+	if (goal.stop > 0 && isfinite(goal.near))
+		goal.near = square_of(state, goal.near);
 	return goal;
+}
+
+/*
+ * One step towards a goal that is not reached.  A scan that may stop early must know
+ * its nearest rows, so it measures what it has met before it reads on; one that has to
+ * read so many leaves anyway reads them first.
+ */
+static void
+approach(HvScan *state, HvGoal goal)
+{
+	HvSearch   *search = &state->search;
+	int			read = HvSearchLeaves(search);
+	int			step = Max(read / STEP_SHARE, LEAST_STEP);
+
+	if (goal.stop > 0)
+	{
+		if (read >= goal.least && rerank_window(state, goal.near + state->slack))
+			return;
+		if (read < goal.least)
+			goal.leaves = Min(goal.leaves, (int) ceil(goal.least));
+		else
+			goal.leaves = Min(goal.leaves, read + step);
+	}
+	else
+		/* candidates are put in order again each time: not for one leaf */
+		goal.leaves = Max(goal.leaves, read + read / STEP_SHARE);
+	HvSearchApproach(search, goal);
+	state->everything_first |= HvSearchIsOnePage(search);
 }
 
 /*
@@ -460,23 +499,14 @@ prepare_next_row(HvScan *state)
 
 	while (!is_cut_short(state))
 	{
-		int64		rank = sent_by_all(state) + 1;
-		int			leaves = HvSizingLeaves(&search->sizing, rank);
-		int			read = HvSearchLeaves(search);
-		HvGoal		goal = goal_of(state, rank);
-		double		bound;
+		HvGoal		goal = next_goal(state);
 
-		if (state->everything_first)
-			leaves = INT_MAX;
-		if (!search->exhausted && read < leaves && !HvSearchHasArrived(search, goal))
+		if (!HvSearchHasArrived(search, goal))
 		{
-			/* candidates are put in order anew each time: not for one leaf */
-			HvSearchApproach(search, Max(leaves, read + read / 8), goal);
-			state->everything_first |= HvSearchIsOnePage(search);
+			approach(state, goal);
 			continue;
 		}
-		bound = current_bound(state);
-		if (rerank_is_due(state) && rerank_window(state, bound))
+		if (rerank_is_due(state) && rerank_window(state, current_bound(state)))
 			continue;
 		if (HvReorderHasNumber(&state->order) || search->exhausted)
 			break;
@@ -511,23 +541,6 @@ next_in_any_order(HvScan *state, uint64 *id)
 	}
 	*id = candidate.id;
 	return true;
-}
-
-/*
- * Later calls are timed by their stages alone: what is left of them is to take a
- * row from those in hand, for which a look at the clock would be too much.
- */
-static void
-note_first_call(HvScan *state, instr_time start)
-{
-	instr_time *rest = &state->first_call_time;
-
-	INSTR_TIME_SET_CURRENT(*rest);
-	INSTR_TIME_SUBTRACT(*rest, start);
-	INSTR_TIME_SUBTRACT(*rest, state->search.prepare_time);
-	INSTR_TIME_SUBTRACT(*rest, state->search.tree_time);
-	INSTR_TIME_SUBTRACT(*rest, state->search.leaves_time);
-	INSTR_TIME_SUBTRACT(*rest, state->rerank_time);
 }
 
 bool
@@ -567,8 +580,8 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 		scan->xs_recheck = false;
 		scan->xs_recheckorderby = false;
 	}
-	HvBuffersAddSince(&state->buffers, before);
+	HvBuffersAddSince(&state->instrument.buffers, before);
 	if (first)
-		note_first_call(state, start);
+		HvInstrumentFirstCall(&state->instrument, start);
 	return found;
 }

@@ -18,31 +18,11 @@
 #include "access/relscan.h"
 #include "access/sdir.h"
 
-#include "page/hvpage.h"
-#include "storage/hvbuffers.h"
-
-/* times in microseconds; counts since the last rescan */
-typedef struct HvScanStats
-{
-	Oid			index;			/* InvalidOid before the first scan */
-	int			height;
-	int64		pages[HV_MAX_LEVEL + 1];	/* by level, 0 = leaves */
-	int64		tuples[HV_MAX_LEVEL + 1];
-	int64		codes_scored;
-	int64		candidates;		/* that got the finer estimate */
-	int64		heap_fetches;
-	int64		rows_emitted;
-	HvBuffers	index_buffers;	/* touched by the access method */
-	HvBuffers	heap_buffers;
-	HvBuffers	toast_buffers;
-	double		scan_us;		/* first call, and the work of the later ones */
-	double		prepare_us;
-	double		tree_us;
-	double		leaves_us;
-	double		rerank_us;
-} HvScanStats;
-
-extern const HvScanStats *HvLastScan(void);
+/*
+ * Says how many rows will be asked for, after a rescan and before the first row: for
+ * callers that are no executor, whose LIMIT the scan would find by itself.
+ */
+extern void HvScanSetRows(IndexScanDesc scan, double rows);
 
 extern IndexScanDesc hvbeginscan(Relation index, int nkeys, int norderbys);
 extern void hvrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys,

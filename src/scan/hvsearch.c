@@ -71,6 +71,7 @@ prepare(HvSearch *search)
 	search->index = HvIndexOpen(search->relation);
 	HvOptionsForScan(search->relation, &options);
 	HvSizingInit(&search->sizing, &search->index->meta, &options);
+	HvSizingSetRows(&search->sizing, search->rows);
 	if (search->index->meta.dim == 0)
 	{
 		search->exhausted = true;
@@ -91,7 +92,6 @@ prepare(HvSearch *search)
 	search->scorer.margin = search->sizing.margin;
 	search->scorer.max_norm = search->index->space.max_norm;
 	search->scorer.cutoff = FLT_MAX;
-	search->scorer.nearest.count = 0;
 	HvStoreSourceInit(&search->source, search->relation, &search->index->layout);
 	HvDescentInit(&search->descent, &search->source.source, &search->index->layout,
 				  MIN_BEAM, search->context);
@@ -101,27 +101,26 @@ prepare(HvSearch *search)
 }
 
 void
-HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
-			  HvParallel *parallel, MemoryContext context)
+HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query, double rows,
+			  HvParallel *parallel, HvInstrument *instrument)
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
 	instr_time	start;
 
 	INSTR_TIME_SET_CURRENT(start);
 	memset(search, 0, sizeof(HvSearch));
 	search->relation = relation;
-	search->context = context;
+	search->context = CurrentMemoryContext;
 	search->query = query;
+	search->rows = rows;
 	search->parallel = parallel;
-	HvCandidatesInit(&search->candidates, context);
+	search->instrument = instrument;
+	HvCandidatesInit(&search->candidates, search->context);
 	prepare(search);
 	search->since = search->index->meta.seq;
 	if (parallel)
 		search->since = HvParallelSince(parallel, search->since);
 	HV_DEBUG_POINT("scan-prepared");
-	INSTR_TIME_SET_CURRENT(search->prepare_time);
-	INSTR_TIME_SUBTRACT(search->prepare_time, start);
-	MemoryContextSwitchTo(old);
+	HvInstrumentAdd(instrument, HV_STAGE_PREPARE, start);
 }
 
 bool
@@ -136,16 +135,6 @@ HvSearchLeaves(const HvSearch *search)
 	return search->parallel ?
 		(int) Min(HvParallelTotal(search->parallel, HV_LEAVES_READ), INT_MAX / 4) :
 		search->leaves_read;
-}
-
-/* Adds the time since start to total. */
-static void
-add_time(instr_time *total, instr_time start)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_ACCUM_DIFF(*total, now, start);
 }
 
 /*
@@ -169,7 +158,7 @@ widen(HvSearch *search, int leaves)
 		prepare(search);
 		HvDescentWiden(&search->descent, leaves);
 	}
-	add_time(&search->tree_time, start);
+	HvInstrumentAdd(search->instrument, HV_STAGE_TREE, start);
 }
 
 /* Block numbers come from pages, which may be damaged; no int holds the largest. */
@@ -368,14 +357,12 @@ bool
 HvSearchHasArrived(const HvSearch *search, HvGoal goal)
 {
 	const HvLevelNodes *bottom = &search->descent.levels[0];
+	int			read = HvSearchLeaves(search);
 
-	if (goal.stop == 0 || bottom->taken == bottom->sorted ||
-		HvSearchLeaves(search) < goal.least)
-		return false;
-	if (goal.near == 0)
-		goal.near = HvNearestLast(&search->scorer.nearest);
-	/* estimates of near rows may be below 0, and tell nothing then */
-	return goal.near > 0 && bottom->nodes[bottom->taken].key * goal.stop > goal.near;
+	if (search->exhausted || read >= goal.leaves)
+		return true;
+	return read >= goal.least && bottom->taken < bottom->sorted &&
+		HvSizingHasArrived(goal.stop, bottom->nodes[bottom->taken].key, goal.near);
 }
 
 /* Reads the next few leaves, to the goal; false where the descent has no more. */
@@ -400,20 +387,18 @@ read_round(HvSearch *search, int leaves, HvGoal goal)
 			prefetch_leaves(search);
 	}
 	update_cutoff(search);
-	add_time(&search->leaves_time, start);
+	HvInstrumentAdd(search->instrument, HV_STAGE_LEAVES, start);
 	return found;
 }
 
-/* As HvSearchApproach. */
-static void
-visit(HvSearch *search, int leaves, HvGoal goal)
+void
+HvSearchApproach(HvSearch *search, HvGoal goal)
 {
 	MemoryContext old = MemoryContextSwitchTo(search->context);
-	int			missing;
 
-	while (!search->exhausted && (missing = leaves - HvSearchLeaves(search)) > 0 &&
-		   !HvSearchHasArrived(search, goal))
+	while (!HvSearchHasArrived(search, goal))
 	{
+		int			missing = goal.leaves - HvSearchLeaves(search);
 		int			given;
 
 		CHECK_FOR_INTERRUPTS();
@@ -421,7 +406,7 @@ visit(HvSearch *search, int leaves, HvGoal goal)
 			continue;
 
 		given = search->descent.levels[0].taken;
-		/* who may stop soon goes by the steps that a trace takes (hvtrace.c) */
+		/* a search that may stop soon goes by the steps that a trace takes (hvtrace.c) */
 		if (goal.stop > 0)
 			missing = Min(missing, Max(given, FIRST_STEP));
 		/* some that were given out were gone or read before: count from there */
@@ -433,7 +418,7 @@ visit(HvSearch *search, int leaves, HvGoal goal)
 
 			INSTR_TIME_SET_CURRENT(start);
 			finish(search);
-			add_time(&search->leaves_time, start);
+			HvInstrumentAdd(search->instrument, HV_STAGE_LEAVES, start);
 		}
 	}
 	MemoryContextSwitchTo(old);
@@ -442,13 +427,7 @@ visit(HvSearch *search, int leaves, HvGoal goal)
 void
 HvSearchVisit(HvSearch *search, int leaves)
 {
-	HvGoal		none = {0};
+	HvGoal		goal = {.leaves = leaves};
 
-	visit(search, leaves, none);
-}
-
-void
-HvSearchApproach(HvSearch *search, int leaves, HvGoal goal)
-{
-	visit(search, leaves, goal);
+	HvSearchApproach(search, goal);
 }

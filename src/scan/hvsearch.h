@@ -19,10 +19,10 @@
 #define HVSEARCH_H
 
 #include "nodes/bitmapset.h"
-#include "portability/instr_time.h"
 
 #include "heap/hvtype.h"
 #include "scan/hvcandidates.h"
+#include "scan/hvinstrument.h"
 #include "scan/hvparallel.h"
 #include "tree/hvdescend.h"
 #include "tree/hvleaf.h"
@@ -36,6 +36,7 @@ typedef struct HvSearch
 	HvIndex    *index;			/* as of the beginning */
 	HvSizing	sizing;
 	const HvVectorView *query;
+	double		rows;			/* that the query asks for, 0 = unknown */
 	HvParallel *parallel;		/* NULL unless there are other participants */
 	HvQuery    *prepared;
 	uint64		since;			/* structure counter when the search began: stays when
@@ -49,25 +50,25 @@ typedef struct HvSearch
 	int64		leaf_tuples;
 	int64		cutoff_tuples;	/* of them when the scorer's cutoff was taken */
 	bool		exhausted;		/* everything is in the pool */
-	instr_time	prepare_time;
-	instr_time	tree_time;
-	instr_time	leaves_time;
+	HvInstrument *instrument;
 } HvSearch;
 
-/* how near the next leaf must be to be read */
+/* how far a search goes on: see HvSizingHasArrived */
 typedef struct HvGoal
 {
-	double		stop;			/* of HvSizing, 0 = it need not be */
-	double		near;			/* the squared distance of a row, 0 = the tenth */
-	double		least;			/* leaves to be read before */
+	int			leaves;			/* to be read at most, by all participants */
+	double		least;			/* to be read in any case */
+	double		stop;			/* of HvSizing, 0 = all of them are read */
+	double		near;			/* the squared distance that the next leaf is held against */
 } HvGoal;
 
 /*
- * One search object serves one scan; memory comes from context (reset by the caller).
- * In a parallel scan it is this participant's part of it.
+ * One search object serves one scan; memory comes from the current context, which must
+ * be the one that is reset with the query vector.  rows is how many the query asks for,
+ * 0 = unknown.  In a parallel scan it is this participant's part of it.
  */
 extern void HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
-						  HvParallel *parallel, MemoryContext context);
+						  double rows, HvParallel *parallel, HvInstrument *instrument);
 
 /* Leaves read so far, by all participants. */
 extern int	HvSearchLeaves(const HvSearch *search);
@@ -76,17 +77,13 @@ extern int	HvSearchLeaves(const HvSearch *search);
 extern bool HvSearchIsOnePage(const HvSearch *search);
 
 /*
- * Reads leaves until "leaves" have been read in all, by whatever participant, or none is left.  Locks
- * one page at a time, none on return.
+ * Reads leaves until the goal is reached, or none is left.  Locks one page at a time,
+ * none on return.  HasArrived: would it read nothing at all?
  */
-extern void HvSearchVisit(HvSearch *search, int leaves);
-
-/*
- * The same, but stops before a leaf whose squared distance times "stop" is more than
- * "near"; where near is 0, than that of the tenth of the rows met, by its estimate.
- * HasArrived: would it read nothing at all?
- */
-extern void HvSearchApproach(HvSearch *search, int leaves, HvGoal goal);
+extern void HvSearchApproach(HvSearch *search, HvGoal goal);
 extern bool HvSearchHasArrived(const HvSearch *search, HvGoal goal);
+
+/* The same until so many leaves have been read in all, by whatever participant. */
+extern void HvSearchVisit(HvSearch *search, int leaves);
 
 #endif							/* HVSEARCH_H */

@@ -22,7 +22,7 @@
 
 #include "datatype/timestamp.h"
 
-#include "scan/hvscan.h"
+#include "scan/hvinstrument.h"
 
 /* indexes that are counted one by one: two megabytes */
 #define HV_STAT_INDEXES	1024

@@ -35,7 +35,7 @@
 #include "heap/hvheap.h"
 #include "page/hvcompat.h"
 #include "page/hvpage.h"
-#include "scan/hvscan.h"
+#include "scan/hvinstrument.h"
 #include "sql/hvacl.h"
 #include "sql/hvhealth.h"
 #include "sql/hvinspect.h"
@@ -357,16 +357,16 @@ add_curve(ResultRow *result, const HvCurve *curve)
 	}
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"queries\": %u, \"points\": [", curve->queries);
-	for (int i = 0; i < HV_CURVE_TARGETS; i++)
+	for (int i = 0; i < HV_CURVE_TARGETS * HV_CURVE_RANKS; i++)
 	{
-		const HvCurvePoint *point = &curve->points[i];
+		int			target = i / HV_CURVE_RANKS;
+		int			rank = i % HV_CURVE_RANKS;
+		const HvCurvePoint *point = &curve->points[target][rank];
 
-		appendStringInfo(&json, "%s{\"target\": %g, \"margin\": %.4g, \"stop\": [%.4g, %.4g], "
-						 "\"read\": %.4g, \"leaves\": [%.4g, %.4g], "
-						 "\"fetches\": [%.4g, %.4g]}", i > 0 ? ", " : "",
-						 HvCurveTarget(i), point->margin, point->stop, point->stop_many, point->read,
-						 point->leaves[0], point->leaves[1],
-						 point->fetches[0], point->fetches[1]);
+		appendStringInfo(&json, "%s{\"target\": %g, \"rows\": %g, \"margin\": %.4g, \"stop\": %.4g, "
+						 "\"leaves\": %.4g, \"read\": %.4g, \"fetches\": %.4g}", i > 0 ? ", " : "",
+						 HvCurveTarget(target), HvCurveRank(rank), point->margin, point->stop,
+						 point->leaves, point->read, point->fetches);
 	}
 	appendStringInfoString(&json, "]}");
 	add_value(result, Int64GetDatum((int64) Min(curve->rows, 1e18)));

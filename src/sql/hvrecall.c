@@ -42,6 +42,7 @@
 #include "arithmetic/hvsplitmix.h"
 #include "heap/hvtype.h"
 #include "page/hvcompat.h"
+#include "scan/hvinstrument.h"
 #include "scan/hvscan.h"
 #include "sql/hvacl.h"
 #include "tree/hvmeta.h"
@@ -380,6 +381,7 @@ ask(Examination *exam, IndexScanDesc scan, Question *question)
 	question->us = 0;
 	INSTR_TIME_SET_CURRENT(start);
 	index_rescan(scan, NULL, 0, &key, 1);
+	HvScanSetRows(scan, question->count + (ItemPointerIsValid(&question->self) ? 1 : 0));
 	while (rows < question->count && index_getnext_slot(scan, ForwardScanDirection, exam->slot))
 	{
 		CHECK_FOR_INTERRUPTS();

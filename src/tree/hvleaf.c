@@ -65,29 +65,6 @@ score_hamming(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int n,
 	return promising;
 }
 
-void
-HvNearestNote(HvNearest *nearest, uint64 id, float square)
-{
-	int			to = nearest->count < HV_NEAREST_ROWS ? nearest->count : nearest->last;
-
-	if (!(square < HvNearestLast(nearest)))
-		return;
-	for (int i = 0; i < nearest->count; i++)
-	{
-		if (nearest->ids[i] == id)
-			return;
-	}
-	nearest->ids[to] = id;
-	nearest->squares[to] = square;
-	if (nearest->count < HV_NEAREST_ROWS)
-		nearest->count++;
-	for (int i = 0; i < nearest->count; i++)
-	{
-		if (i == 0 || nearest->squares[i] > nearest->squares[nearest->last])
-			nearest->last = i;
-	}
-}
-
 /* Replaces the key of tuple i by one from the asymmetric estimate. */
 static inline void
 refine(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int i, uint16 sum,
@@ -97,12 +74,9 @@ refine(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int i, uint16 
 	const HvCodeFactors *factors = &entry->factors;
 	float		error = scorer->margin * 2.0f * HV_PLANES_ERROR / sqrtf((float) query->bits);
 	float		estimate = HvEstimatePlanes(query, factors->norm2, factors->scale, sum);
-	float		square = comparable_key(scorer, entry, estimate);
 
 	candidate->key = comparable_key(scorer, entry,
 									HvLowerBound(query, factors->norm2, estimate, error));
-	if (square < HvNearestLast(&scorer->nearest))
-		HvNearestNote(&scorer->nearest, candidate->id, square);
 }
 
 int

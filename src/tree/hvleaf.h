@@ -28,17 +28,6 @@
 /* key = lower bound of the squared distance, id = HvRowPack(tid) */
 typedef HvKeyed HvCandidate;
 
-/* estimates of the nearest rows that were met, so that the last one's is at hand */
-#define HV_NEAREST_ROWS	10
-
-typedef struct HvNearest
-{
-	int			count;
-	int			last;			/* of them, the farthest */
-	float		squares[HV_NEAREST_ROWS];
-	uint64		ids[HV_NEAREST_ROWS];
-} HvNearest;
-
 typedef struct HvLeafScorer
 {
 	const HvQuery *query;
@@ -48,18 +37,7 @@ typedef struct HvLeafScorer
 	float		cutoff;			/* a lower bound above this is not worth refining */
 	int64		codes;			/* codes scored so far */
 	int64		refined;		/* those that got the asymmetric estimate */
-	HvNearest	nearest;		/* of those */
 } HvLeafScorer;
-
-/* The tenth of the nearest, FLT_MAX as long as there are not so many. */
-static inline float
-HvNearestLast(const HvNearest *nearest)
-{
-	return nearest->count < HV_NEAREST_ROWS ? FLT_MAX : nearest->squares[nearest->last];
-}
-
-/* Takes a row in among the nearest, unless it is there (it may stand in two leaves). */
-extern void HvNearestNote(HvNearest *nearest, uint64 id, float square);
 
 /*
  * Scores all tuples of a leaf page, which the caller has locked; out has room

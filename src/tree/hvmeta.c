@@ -42,24 +42,18 @@ verify_curve(const HvCurve *curve)
 		return NULL;
 	if (!isfinite(curve->rows) || curve->rows < 0)
 		return "was measured with a number of rows that is none";
-	for (int i = 0; i < HV_CURVE_TARGETS; i++)
+	for (int i = 0; i < HV_CURVE_TARGETS * HV_CURVE_RANKS; i++)
 	{
-		const HvCurvePoint *point = &curve->points[i];
+		const HvCurvePoint *point = &curve->points[i / HV_CURVE_RANKS][i % HV_CURVE_RANKS];
 
 		if (!(point->margin >= 0 && point->margin <= HV_CURVE_MOST_MARGIN))
 			return "has a margin out of range";
-		if (!(point->stop >= 0 && point->stop <= HV_CURVE_MOST_STOP &&
-			  point->stop_many >= 0 &&
-			  (point->stop == 0 || point->stop_many <= HV_CURVE_MOST_STOP)))
-			return "has distances to stop at out of range";
-		if (!(point->read >= 0 && point->read <= HV_CURVE_MOST_LEAVES))
+		if (!(point->stop > 0 && point->stop <= HV_CURVE_MOST_STOP))
+			return "has a distance to stop at out of range";
+		if (!(point->leaves >= 1 && point->leaves <= HV_CURVE_MOST_LEAVES &&
+			  point->read >= 1 && point->read <= HV_CURVE_MOST_LEAVES &&
+			  point->fetches >= 1 && point->fetches <= FLT_MAX))
 			return "has sizes of scans out of range";
-		for (int k = 0; k < HV_CURVE_RANKS; k++)
-		{
-			if (!(point->leaves[k] >= 1 && point->leaves[k] <= HV_CURVE_MOST_LEAVES &&
-				  point->fetches[k] >= 0 && point->fetches[k] <= FLT_MAX))
-				return "has sizes of scans out of range";
-		}
 	}
 	return NULL;
 }

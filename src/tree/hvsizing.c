@@ -26,7 +26,7 @@
 
 #include "tree/hvsizing.h"
 
-/* the number of rows that the basic sizes are for */
+/* the number of rows that the fixed rules are for */
 #define BASE_ROWS		10.0
 
 /* rows fetched for the first one: 16 to 18 on six sets, a window of hvscan.c */
@@ -36,8 +36,8 @@
 #define LEAST_LEAVES	2.0
 #define LEAST_SHARE		0.5
 
-/* the most rows that scans were measured for */
-#define MOST_ROWS		100.0
+/* a scan that goes on beyond so many rows without having said so is being filtered */
+#define FILTERED_ROWS	100.0
 
 /*
  * Leaves for ten rows at a target of 0.95 where nothing was measured.  32 leaves
@@ -63,6 +63,9 @@
 /* standard errors more for every halving of what may be missed */
 #define MARGIN_A_HALVING	0.3
 
+/* beyond the last rank: leaves grow by no less than this power of the rows */
+#define LEAST_POWER			0.5
+
 /*
  * How much more it takes to miss less: 1 at a target of 0.95.  The exponent fits
  * the leaves that the same sets take for .90 to .99.
@@ -85,21 +88,37 @@ fixed_leaves(double leaves, double rank, double k)
 	return leaves * sqrt(Max(k, rank) / rank) + LEAVES_A_ROW * Max(k - rank, 0);
 }
 
-/* y between ya and yb as x is between xa and xb, by the logarithms of all of them */
+/* from a to b by share, by their logarithms: a, b > 0 */
 static double
-between(double x, double xa, double xb, double ya, double yb)
+by_logarithm(double a, double b, double share)
 {
-	double		share = log(x / xa) / log(xb / xa);
+	return exp(log(a) + share * (log(b) - log(a)));
+}
 
-	return exp(log(ya) + share * (log(yb) - log(ya)));
+static double
+by_share(double a, double b, double share)
+{
+	return a + share * (b - a);
+}
+
+/* The point that lies so far on the way from one point to another. */
+static HvCurvePoint
+mix_points(const HvCurvePoint *a, const HvCurvePoint *b, double share)
+{
+	HvCurvePoint mixed;
+
+	mixed.margin = by_share(a->margin, b->margin, share);
+	mixed.stop = a->stop > 0 && b->stop > 0 ? by_share(a->stop, b->stop, share) : 0;
+	mixed.leaves = by_logarithm(a->leaves, b->leaves, share);
+	mixed.read = by_logarithm(a->read, b->read, share);
+	mixed.fetches = by_logarithm(a->fetches, b->fetches, share);
+	return mixed;
 }
 
 /* Takes what a curve says for a target, or from its end on by the fixed rules. */
 static void
 read_curve(HvSizing *sizing, const HvCurve *curve, double target)
 {
-	const HvCurvePoint *low;
-	const HvCurvePoint *high;
 	double		within = Min(Max(target, HvCurveTarget(0)), HvCurveTarget(HV_CURVE_TARGETS - 1));
 	double		more = effort(target) / effort(within);
 	double		share;
@@ -107,24 +126,46 @@ read_curve(HvSizing *sizing, const HvCurve *curve, double target)
 
 	while (i < HV_CURVE_TARGETS - 2 && HvCurveTarget(i + 1) < within)
 		i++;
-	low = &curve->points[i];
-	high = &curve->points[i + 1];
 	share = log((1 - within) / (1 - HvCurveTarget(i))) /
 		log((1 - HvCurveTarget(i + 1)) / (1 - HvCurveTarget(i)));
-	sizing->margin = low->margin + share * (high->margin - low->margin) +
-		MARGIN_A_HALVING * Max(log2((1 - within) / (1 - target)), 0);
-	sizing->read = more * (low->read + share * (high->read - low->read));
-	if (low->stop > 0 && high->stop > 0 && target <= within)
+	for (int rank = 0; rank < HV_CURVE_RANKS; rank++)
 	{
-		sizing->stop[0] = low->stop + share * (high->stop - low->stop);
-		sizing->stop[1] = low->stop_many + share * (high->stop_many - low->stop_many);
+		HvCurvePoint *point = &sizing->at[rank];
+
+		*point = mix_points(&curve->points[i][rank], &curve->points[i + 1][rank], share);
+		point->margin += MARGIN_A_HALVING * Max(log2((1 - within) / (1 - target)), 0);
+		point->leaves *= more;
+		point->read *= more;
+		if (target > within)
+			point->stop = 0;
 	}
-	for (int k = 0; k < HV_CURVE_RANKS; k++)
+}
+
+/* The point for the first k rows, between or beyond those that were measured. */
+static HvCurvePoint
+point_at(const HvSizing *sizing, double k)
+{
+	const HvCurvePoint *last = &sizing->at[HV_CURVE_RANKS - 1];
+	double		end = HvCurveRank(HV_CURVE_RANKS - 1);
+	double		power;
+	HvCurvePoint point = *last;
+
+	if (k <= HvCurveRank(0))
+		return sizing->at[0];
+	for (int i = 1; i < HV_CURVE_RANKS; i++)
 	{
-		sizing->leaves[k] = more *
-			exp(log(low->leaves[k]) + share * (log(high->leaves[k]) - log(low->leaves[k])));
-		sizing->fetches[k] = low->fetches[k] + share * (high->fetches[k] - low->fetches[k]);
+		double		low = HvCurveRank(i - 1);
+
+		if (k <= HvCurveRank(i))
+			return mix_points(&sizing->at[i - 1], &sizing->at[i],
+							  log(k / low) / log(HvCurveRank(i) / low));
 	}
+	power = Min(Max(log(last->leaves / last[-1].leaves) /
+					log(end / HvCurveRank(HV_CURVE_RANKS - 2)), LEAST_POWER), 1.0);
+	point.leaves *= pow(k / end, power);
+	point.read *= pow(k / end, power);
+	point.fetches *= k / end;
+	return point;
 }
 
 void
@@ -140,6 +181,22 @@ HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall)
 	sizing->probes = AUTO_PROBES * effort(target);
 	if (sizing->measured)
 		read_curve(sizing, curve, target);
+	HvSizingSetRows(sizing, 0);
+}
+
+void
+HvSizingSetRows(HvSizing *sizing, double rows)
+{
+	sizing->rows = rows;
+	if (sizing->measured && rows > 0)
+		sizing->margin = point_at(sizing, rows).margin;
+	else if (sizing->measured)
+	{
+		sizing->margin = sizing->at[0].margin;
+		for (int i = 1; i < HV_CURVE_RANKS; i++)
+			sizing->margin = Max(sizing->margin, sizing->at[i].margin);
+	}
+	sizing->cutoff_rank = (int) Min(Max(256, 4 * Max(rows, sizing->rerank)), 1e6);
 }
 
 void
@@ -159,20 +216,8 @@ HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *opti
 	sizing->per_level = options->per_level;
 	sizing->grown = sizing->measured && meta->leaves > CURVE_GROWTH * meta->curve.leaves;
 	sizing->rerank = options->rerank > 0 ? options->rerank : -1;
-	sizing->cutoff_rank = Max(256, (int) Min(4 * sizing->rerank, 1e6));
 	sizing->max_scan_tuples = Max(0, options->max_scan_tuples);
-}
-
-/* The same from what was measured. */
-static double
-measured_leaves(const HvSizing *sizing, double k)
-{
-	/* the scan does not know whether one row is wanted or ten */
-	if (k <= BASE_ROWS)
-		return sizing->leaves[0];
-	if (k > MOST_ROWS)
-		return fixed_leaves(sizing->leaves[1], MOST_ROWS, k);
-	return between(k, BASE_ROWS, MOST_ROWS, sizing->leaves[0], sizing->leaves[1]);
+	HvSizingSetRows(sizing, 0);
 }
 
 double
@@ -181,7 +226,8 @@ HvSizingWanted(const HvSizing *sizing, double k)
 	double		leaves = 0;
 
 	if (sizing->measured)
-		leaves = measured_leaves(sizing, k);
+		leaves = point_at(sizing, k).leaves +
+			LEAVES_A_ROW * Max(k - Max(sizing->rows, FILTERED_ROWS), 0);
 	if (!sizing->measured || sizing->grown)
 		leaves = Max(leaves, fixed_leaves(sizing->probes, BASE_ROWS, k));
 	return Min(leaves, INT_MAX / 4);
@@ -203,22 +249,28 @@ HvSizingDither(HvSizing *sizing, const uint8 *code, int bytes)
 double
 HvSizingStop(const HvSizing *sizing, double k)
 {
-	if (sizing->grown || k > MOST_ROWS)
+	if (!sizing->measured || sizing->grown || k > Max(sizing->rows, FILTERED_ROWS))
 		return 0;
-	return k <= BASE_ROWS ? sizing->stop[0] : sizing->stop[1];
+	return point_at(sizing, k).stop;
 }
 
 double
-HvSizingLeast(const HvSizing *sizing)
+HvSizingLeast(double leaves)
 {
-	return Max(LEAST_LEAVES, LEAST_SHARE * sizing->leaves[0]);
+	return Max(LEAST_LEAVES, LEAST_SHARE * leaves);
 }
 
 double
 HvSizingExpectedLeaves(const HvSizing *sizing, double k)
 {
-	double		share = HvSizingStop(sizing, k) > 0 ? sizing->read / sizing->leaves[0] : 1;
+	double		share = 1;
 
+	if (HvSizingStop(sizing, k) > 0)
+	{
+		HvCurvePoint point = point_at(sizing, k);
+
+		share = point.read / point.leaves;
+	}
 	return HvSizingWanted(sizing, k) * Min(share, 1);
 }
 
@@ -231,15 +283,15 @@ HvSizingRerank(const HvSizing *sizing, double k)
 double
 HvSizingExpectedFetches(const HvSizing *sizing, double k)
 {
-	double		slope;
+	double		ten;
 
 	if (sizing->rerank > 0)
 		return HvSizingRerank(sizing, k);
 	if (!sizing->measured)
 		return 30.0 + 2.5 * k;
+	ten = sizing->at[0].fetches;
 	if (k <= BASE_ROWS)
-		return Min(FIRST_FETCHES, sizing->fetches[0]) +
-			(k - 1) / (BASE_ROWS - 1) * Max(sizing->fetches[0] - FIRST_FETCHES, 0);
-	slope = (sizing->fetches[1] - sizing->fetches[0]) / (MOST_ROWS - BASE_ROWS);
-	return Max(sizing->fetches[0] + (k - BASE_ROWS) * Max(slope, 1), k);
+		return Min(FIRST_FETCHES, ten) +
+			(k - 1) / (BASE_ROWS - 1) * Max(ten - FIRST_FETCHES, 0);
+	return Max(point_at(sizing, k).fetches, k);
 }

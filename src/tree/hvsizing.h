@@ -20,10 +20,8 @@ typedef struct HvSizing
 {
 	bool		measured;		/* by the curve of the index */
 	bool		grown;			/* the index has outgrown that curve */
-	double		leaves[HV_CURVE_RANKS]; /* at most before the first 10, 100 rows */
-	double		read;			/* on the average before the first ten */
-	double		stop[HV_CURVE_RANKS];	/* see HvSizingStop; 0 = never */
-	double		fetches[HV_CURVE_RANKS];	/* rows reranked for them */
+	double		rows;			/* that the query asks for, 0 = unknown */
+	HvCurvePoint at[HV_CURVE_RANKS];	/* of the curve, for the target */
 	double		dither;			/* 0 .. 1, see HvSizingDither */
 	double		probes;			/* by hand or rule: leaves before the first ten rows */
 	double		rerank;			/* rows before the first ten rows, < 0 = by bounds */
@@ -39,6 +37,9 @@ extern void HvSizingInit(HvSizing *sizing, const HvMetaData *meta,
 /* What a curve alone says, for a target; the fixed rules where it is empty. */
 extern void HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall);
 
+/* For a query that asks for so many rows; 0 = nobody knows, as after Init. */
+extern void HvSizingSetRows(HvSizing *sizing, double rows);
+
 /*
  * Leaves to have been read before the k-th row goes out, k >= 1; Wanted is the mean
  * of all queries, and no whole number.
@@ -53,18 +54,26 @@ extern double HvSizingWanted(const HvSizing *sizing, double k);
  */
 extern void HvSizingDither(HvSizing *sizing, const uint8 *code, int bytes);
 
-/*
- * A scan that looks for the k-th row stops before it has read so many when the distance
- * of the next leaf, squared, times this is more than that of the tenth row met (of rows
- * beyond ten: of the nearest that was not sent yet).  0 = it does not.
- */
+/* How near a leaf must be to be read for the k-th row, for HasArrived; 0 = it need not be. */
 extern double HvSizingStop(const HvSizing *sizing, double k);
 
 /*
- * Leaves that are read before a scan stops: a share of the most for ten rows.  A query that
- * is far from all rows has all leaves at about the same distance, and looks easy.
+ * Leaves that are read before a scan may stop, of so many at most: a share.  A query
+ * that is far from all rows has all leaves at about the same distance, and looks easy.
  */
-extern double HvSizingLeast(const HvSizing *sizing);
+extern double HvSizingLeast(double leaves);
+
+/*
+ * The rule by which a scan for k rows stops early: "next", the squared distance of the
+ * next leaf as the descent estimates it, times "stop" is more than "near", the exact one
+ * of the k-th nearest of the visible rows measured so far (INFINITY if they are fewer).
+ * Scans and their replays ask this and nothing else.
+ */
+static inline bool
+HvSizingHasArrived(double stop, double next, double near)
+{
+	return stop > 0 && next * stop > near;
+}
 
 /* Leaves that a scan of k rows is expected to read, for the cost estimate. */
 extern double HvSizingExpectedLeaves(const HvSizing *sizing, double k);
