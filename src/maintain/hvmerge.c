@@ -160,7 +160,7 @@ HvMergePage(const HvMembers *members, const HvParent *parent)
 	removal.block = members->block;
 	removal.level = members->level;
 	removal.parent = parent->block;
-	removal.heir = last >= 0 ? merge.heirs[last].block : InvalidBlockNumber;
+	removal.target = last >= 0 ? merge.heirs[last].block : InvalidBlockNumber;
 	return HvMoveOut(merge.index, &removal);
 }
 

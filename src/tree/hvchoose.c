@@ -5,10 +5,10 @@
  *
  * NOTES
  *	  The codes of the inner pages lead to a dozen likely leaves; the byte
- *	  vectors of their centroids, which queries never read, decide.  A beam over
- *	  all levels finds the nearest leaf far more often than stepping into the
- *	  nearest child: rows placed that way need half as many codes scored for
- *	  the same recall.
+ *	  vectors of their centroids, which queries never read, decide.  A beam
+ *	  over all levels finds the nearest leaf far more often than stepping into
+ *	  the nearest child: with rows placed that way, queries score half as many
+ *	  codes for the same recall.
  *
  *	  The second leaf is chosen by SOAR's rule (arXiv 2404.00774): with r and r'
  *	  the residuals to the first and second centroid, the least
@@ -56,7 +56,7 @@ typedef struct LeafSeen
 
 void
 HvChooserInit(HvChooser *chooser, HvPageSource *source, const HvLayout *layout, bool spill,
-			 MemoryContext context)
+			  MemoryContext context)
 {
 	chooser->source = source;
 	chooser->layout = layout;
@@ -129,6 +129,7 @@ choose_first(const LeafSeen *seen, int n)
 	int			nearest = 0;
 	int			best = -1;
 
+	Assert(n > 0);
 	for (int i = 0; i < n; i++)
 	{
 		if (seen[i].distance < seen[nearest].distance)
@@ -152,6 +153,7 @@ choose_second(HvChooser *chooser, const float *o, const LeafSeen *seen, int n, i
 	float		best_loss = FLT_MAX;
 	int			best = -1;
 
+	Assert(first >= 0 && first < n && n <= PLACE_LEAVES);
 	if (norm2 <= 0)
 		return -1;				/* on the centroid: no query can miss it */
 	HvByteDecode(chooser->centroids + first * bits, &seen[first].factors, bits, r);
@@ -165,7 +167,8 @@ choose_second(HvChooser *chooser, const float *o, const LeafSeen *seen, int n, i
 		float		dot;
 		float		loss;
 
-		if (i == first || seen[i].full || seen[i].distance > SPILL_REACH * norm2)
+		/* a leaf can be found twice while its entry moves */
+		if (seen[i].block == seen[first].block || seen[i].full || seen[i].distance > SPILL_REACH * norm2)
 			continue;
 		/* r r' = r o - r c' */
 		dot = along[seen[i].old] - seen[i].factors.step *
@@ -182,7 +185,7 @@ choose_second(HvChooser *chooser, const float *o, const LeafSeen *seen, int n, i
 
 void
 HvChoose(HvChooser *chooser, const float *o, uint64 seq, uint16 mean_version,
-		HvChoice *choice)
+		 HvChoice *choice)
 {
 	LeafSeen	seen[PLACE_LEAVES];
 	int			n;

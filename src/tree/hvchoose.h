@@ -20,7 +20,7 @@
 
 #define HV_MAX_COPIES	2
 
-/* the leaves of a row, the first one is its own, the second its spilled copy's */
+/* the leaves of a row: the first is its own, the second its spilled copy's */
 typedef struct HvChoice
 {
 	int			count;			/* 1 or 2; 0 where the tree changed underneath */
@@ -47,13 +47,14 @@ typedef struct HvChooser
  * sets is_full afterwards.
  */
 extern void HvChooserInit(HvChooser *chooser, HvPageSource *source, const HvLayout *layout,
-						 bool spill, MemoryContext context);
+						  bool spill, MemoryContext context);
 
 /*
- * Places o, a vector of the tree space (code_bits floats).  seq as for
- * HvDescentBegin, mean version as for HvQueryPrepare.  One page is locked at a time, none on return.
+ * Chooses leaves for o, a vector of the tree space (code_bits floats).  seq as
+ * for HvDescentBegin, mean version as for HvQueryPrepare.  One page is locked at
+ * a time, none on return.
  */
 extern void HvChoose(HvChooser *chooser, const float *o, uint64 seq, uint16 mean_version,
-					HvChoice *choice);
+					 HvChoice *choice);
 
 #endif							/* HVCHOOSE_H */

@@ -12,9 +12,9 @@
  *	  A page may change between reading its parent and reading it.  It may have
  *	  been split: then its structure counter is above ours, and its link names
  *	  the other half, which is opened too, unless it was opened already: where
- *	  much moves, links lead from page to page and back.  It may have been given back and
- *	  used for something else: then its kind or level is wrong and it is passed
- *	  over.  Rows that are missed that way are found by a scan's last
+ *	  many tuples move, links can form a circle.  It may have been freed and
+ *	  used for something else: then its kind or level is wrong and it is
+ *	  skipped.  Rows that are missed that way are found by a scan's last
  *	  resort, the sweep (hvscan.c).
  *
  * Copyright (c) 2026, hvindex contributors
@@ -56,6 +56,7 @@ void
 HvDescentInit(HvDescent *descent, HvPageSource *source, const HvLayout *layout,
 			  int beam, MemoryContext context)
 {
+	Assert(beam > 0 && layout->inner_capacity > 0);
 	memset(descent, 0, sizeof(HvDescent));
 	descent->source = source;
 	descent->layout = layout;
@@ -86,6 +87,7 @@ add_node(HvLevelNodes *level, float key, BlockNumber block, uint64 centroid)
 {
 	HvNode	   *node = &level->nodes[level->count++];
 
+	Assert(level->count <= level->capacity);
 	node->key = isfinite(key) ? key : FLT_MAX;
 	node->extra = block;
 	node->id = centroid;
@@ -99,6 +101,8 @@ score_children(HvDescent *descent, Page page, int level)
 	int			n = HvPageCount(page);
 	uint16		sums[BLCKSZ / sizeof(HvInnerEntryData)];
 
+	Assert(level > 0 && level == HvPageGetOpaque(page)->level);
+	Assert(n <= descent->layout->inner_capacity);	/* I10 */
 	if (query == NULL)
 	{
 		descent->stale = true;
@@ -126,8 +130,8 @@ was_opened(const HvDescent *descent, BlockNumber block)
 }
 
 /*
- * Notes an inner page as opened.  Queries rarely meet a link, and need no such
- * notes before: then they are made of the nodes that were taken so far.
+ * Notes an inner page as opened.  Queries rarely meet a link.  At the first one
+ * the notes are made from the nodes that were taken so far.
  */
 static void
 note_opened(HvDescent *descent, BlockNumber block)
@@ -223,7 +227,7 @@ beam_at(const HvDescent *descent, int level, int leaves)
 	const HvLevelProbes *by_hand = descent->per_level;
 	int			below_root = descent->height - 1 - level;
 
-	/* who wants more leaves than at first goes on as if there were no list */
+	/* the list counts for the first leaves only */
 	if (by_hand && below_root < by_hand->count && leaves <= descent->first_leaves)
 		return by_hand->nodes[below_root];
 	return Max(descent->beam, leaves >> level);
@@ -270,6 +274,7 @@ HvDescentWiden(HvDescent *descent, int leaves)
 	HvLevelNodes *bottom = &descent->levels[0];
 	int			wanted;
 
+	Assert(leaves >= 0 && descent->query != NULL);
 	if (descent->height < 0)
 	{
 		open_root(descent);
@@ -293,6 +298,7 @@ HvDescentWiden(HvDescent *descent, int leaves)
 		HvSortKeyed(bottom->nodes + bottom->taken, wanted - bottom->taken);
 		bottom->sorted = wanted;
 	}
+	Assert(bottom->taken <= bottom->sorted && bottom->sorted <= bottom->count);
 }
 
 const HvNode *

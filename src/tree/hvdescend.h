@@ -5,10 +5,10 @@
  *
  * NOTES
  *	  A descent keeps, for each level, the nodes that it has found and how many
- *	  of them it has opened.  To find P leaves it opens the best nodes of
- *	  every level, a beam that narrows by half a level upwards.  It can be
- *	  widened at any time, until every leaf has been found: what it already
- *	  opened is not opened again.
+ *	  of them it has opened.  To find P leaves it opens the best nodes of every
+ *	  level, a beam that narrows by half a level upwards.  It can be widened at
+ *	  any time, until every leaf has been found: nodes that are open already are
+ *	  not opened again.
  *
  *	  Scans, inserts and the assignment of a build share it.
  *
@@ -33,7 +33,7 @@
 
 /*
  * A node found: key = estimated squared distance, extra = block, id = where its
- * centroid stands (HvNodeCentroid).
+ * centroid is stored (HvNodeCentroidBlock, HvNodeCentroidSlot).
  */
 typedef HvKeyed HvNode;
 

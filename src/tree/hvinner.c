@@ -40,6 +40,7 @@ get_slot(const HvIndex *index, Page page, BlockNumber block, int slot, float *ce
 	HvByteDecode(values, &factors, bits, centroid);
 	if (!HvIndexIsOld(index, block, HvPageGetOpaque(page)->mean_version))
 		return;
+	Assert(index->shift != NULL);	/* I7 */
 	for (int i = 0; i < bits; i++)
 		centroid[i] -= index->shift[i];
 }
@@ -49,6 +50,8 @@ HvCentroidPageShift(HvIndex *index, Page page)
 {
 	float	   *centroid = palloc(index->layout.code_bits * sizeof(float));
 
+	Assert(HvPageKindOf(page) == HV_PAGE_CENTROID);
+	Assert(HvPageGetOpaque(page)->mean_version != (uint16) index->meta.mean_version);
 	for (int slot = 0; slot < index->layout.slots_per_page; slot++)
 	{
 		if (!HvCentroidPageIsUsed(page, slot))
@@ -66,6 +69,7 @@ ensure_current(HvIndex *index, Page page, BlockNumber block)
 {
 	if (HvIndexIsOld(index, block, HvPageGetOpaque(page)->mean_version))
 		HvCentroidPageShift(index, page);
+	Assert(HvPageGetOpaque(page)->mean_version == (uint16) index->meta.mean_version);	/* I7 */
 }
 
 /*
@@ -115,6 +119,7 @@ HvCentroidAdd(HvIndex *index, const float *centroid)
 	HvAction	action;
 	Page		page;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
 	while (block != InvalidBlockNumber)
 	{
 		if (add_to_page(index, block, centroid, &ref, &next))
@@ -170,6 +175,7 @@ HvCentroidRemove(HvIndex *index, HvCentroidRef ref)
 {
 	HvAction	action;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
 	HvActionBegin(&action, index->relation);
 	HvCentroidPageFree(open_slot(index, &action, ref), ref.slot);
 	HvActionCommit(&action);
@@ -232,6 +238,8 @@ HvParentFind(HvIndex *index, BlockNumber block, int level, const float *near,
 	int			checked = 0;
 	bool		found = false;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
+	Assert(level >= 0 && level < HV_MAX_LEVEL);
 	HvIndexQuery(index, near, query);
 	HvStoreSourceInit(&source, index->relation, &index->layout);
 	HvDescentInit(&descent, &source.source, &index->layout, FIRST_BEAM, CurrentMemoryContext);
@@ -279,6 +287,8 @@ HvParentSettle(HvIndex *index, BlockNumber block, const HvParent *parent,
 	HvAction	action;
 	Page		page;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
+	Assert(block != parent->block); /* I4 */
 	HvActionBegin(&action, index->relation);
 	page = HvActionOpen(&action, layout, block);
 	HvPageGetOpaque(page)->churn = 0;
@@ -325,6 +335,8 @@ HvNeighborsFind(HvIndex *index, const float *center, int level,
 	int			wanted;
 	int			n = 0;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
+	Assert(level >= 0 && level <= HV_MAX_LEVEL && limit > 0);
 	HvIndexQuery(index, center, query);
 	HvStoreSourceInit(&source, index->relation, &index->layout);
 	HvDescentInit(&descent, &source.source, &index->layout, NEIGHBOR_BEAM,

@@ -11,8 +11,8 @@
  *	  The byte vectors of centroids lie on pages of their own.
  *	  Queries never read them; inserts read a few, splits write them.  All
  *	  functions that write need the structure lock and are one WAL record
- *	  each.  A slot that a crash leaves behind without an owner is a small leak,
- *	  not damage: VACUUM collects it.
+ *	  each.  A slot that a crash leaves without an owner is a small leak, not
+ *	  damage: VACUUM frees it.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -36,8 +36,8 @@ typedef struct HvCentroidRef
 extern HvCentroidRef HvCentroidAdd(HvIndex *index, const float *centroid);
 
 /*
- * Makes the centroids of a page image that is about the mean before be about the
- * mean of index.
+ * Converts the centroids of a page image from the mean before to the mean of
+ * index.
  */
 extern void HvCentroidPageShift(HvIndex *index, Page page);
 
@@ -48,7 +48,7 @@ extern void HvCentroidSet(HvAction *action, HvIndex *index, HvCentroidRef ref,
 /* Overwrites a centroid. */
 extern void HvCentroidUpdate(HvIndex *index, HvCentroidRef ref, const float *centroid);
 
-/* Gives a slot back. */
+/* Frees a slot. */
 extern void HvCentroidRemove(HvIndex *index, HvCentroidRef ref);
 
 /*
@@ -57,7 +57,7 @@ extern void HvCentroidRemove(HvIndex *index, HvCentroidRef ref);
  */
 extern void HvCentroidRead(HvIndex *index, HvCentroidRef ref, float *centroid);
 
-/* where an inner page speaks of a child */
+/* the inner page that names a child, and what its entry says */
 typedef struct HvParent
 {
 	BlockNumber block;
@@ -82,8 +82,8 @@ extern void HvParentMakeEntry(const HvIndex *index, BlockNumber child, HvCentroi
 
 /*
  * Gives a page a new centroid, where its parent routes by it and where inserts
- * compare with it, or leaves the old one (centroid NULL); either way, what came
- * and went from now on is counted anew.  One WAL record; locks as above.
+ * compare with it, or leaves the old one (centroid NULL); either way, the page's
+ * churn starts again at 0.  One WAL record; locks as above.
  */
 extern void HvParentSettle(HvIndex *index, BlockNumber block, const HvParent *parent,
 						   const float *centroid);
@@ -96,8 +96,8 @@ typedef struct HvNeighbor
 } HvNeighbor;
 
 /*
- * Fills neighbors with up to limit pages of a level, nearest first as the codes
- * tell, leaving out the nexcept blocks in except.  center has code_bits floats.
+ * Fills neighbors with up to limit pages of a level, nearest first by their
+ * codes, without the nexcept blocks in except.  center has code_bits floats.
  * Returns how many; memory is taken from the current context.  Structure lock
  * held; one page is locked at a time, none on return.
  */

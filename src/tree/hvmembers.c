@@ -25,6 +25,7 @@ HvMembersRead(HvMembers *members, HvIndex *index, BlockNumber block, int level)
 	Page		page = HvStoreRead(index->relation, &index->layout, block, NULL, &buffer);
 	bool		right;
 
+	Assert(level >= 0 && level <= HV_MAX_LEVEL);
 	if (page == NULL)
 		return false;
 	right = HvPageKindOf(page) == (level == 0 ? HV_PAGE_LEAF : HV_PAGE_INNER) &&
@@ -53,7 +54,7 @@ make_current(const HvMembers *members, float *vector)
 		vector[j] -= index->shift[j];
 }
 
-/* Keeps the vector of a row, or of what its code remembers of it. */
+/* The vector of a row, or what its code tells of it if the row is gone. */
 static void
 project_row(const HvMembers *members, int i, const float *vector, float *out)
 {
@@ -73,6 +74,8 @@ HvMembersLoadOne(const HvMembers *members, HvHeap *heap, int i, float *out)
 	HvVectorView view;
 	bool		found;
 
+	/* no page is locked while the heap is read */
+	Assert(HvStoreNoPageIsLocked() && (members->level > 0 || heap != NULL));
 	if (members->level > 0)
 	{
 		const HvInnerEntryData *child = HvMembersEntry(members, i);
@@ -92,6 +95,7 @@ HvMembersLoad(HvMembers *members, HvHeap *heap)
 {
 	Size		size = members->index->space.rotate_dims * sizeof(float);
 
+	Assert(HvStoreStructureIsLocked(members->index->relation));
 	members->vectors = palloc(Max(members->count, 1) * sizeof(float *));
 	for (int i = 0; i < members->count; i++)
 	{
@@ -105,6 +109,7 @@ void
 HvMembersEachRow(const HvMembers *members, HvHeap *heap,
 				 void (*use) (void *arg, int i, const float *vector), void *arg)
 {
+	Assert(members->level == 0 && HvStoreNoPageIsLocked());
 	for (int i = 0; i < members->count; i++)
 	{
 		const HvLeafEntryData *row = HvMembersEntry(members, i);
@@ -129,6 +134,7 @@ HvMembersMean(const HvMembers *members, float *mean)
 {
 	int			bits = members->index->layout.code_bits;
 
+	Assert(members->vectors != NULL);
 	memset(mean, 0, bits * sizeof(float));
 	for (int i = 0; i < members->count; i++)
 		add_vector(mean, members->vectors[i], bits, i + 1);

@@ -4,9 +4,10 @@
  *	  The tuples of one tree page together with their vectors.
  *
  * NOTES
- *	  Splits and maintenance ask what a page's tuples have in common: rows of
- *	  the table below a leaf, centroids of children below an inner page.  Both
- *	  are vectors of the tree space here, so that one routine serves all levels.
+ *	  Splits and maintenance need the vectors of a page's tuples: those of rows
+ *	  of the table for a leaf, the centroids of children for an inner page.
+ *	  Both are vectors of the tree space here, so that one routine serves all
+ *	  levels.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -32,22 +33,26 @@ typedef struct HvMembers
 } HvMembers;
 
 /*
- * Copies a page; false if it is no tree page of this level (any more).  The page
- * is locked for a moment, nothing on return.  Vectors are not loaded yet.
+ * Copies a page; false if it is not (or no longer) a tree page of this level.
+ * The page is locked for a moment, nothing on return.  Vectors are not loaded.
  */
 extern bool HvMembersRead(HvMembers *members, HvIndex *index, BlockNumber block, int level);
 
 /*
  * Loads the vectors of all tuples: rows from heap, children's centroids from
- * their pages.  A row of which no version is left is as its code says: it stays
- * in the index until VACUUM removes it.  Structure lock held, no page locked.
+ * their pages.  The vector of a row of which no version is left is decoded from
+ * its code: the tuple stays in the index until VACUUM removes it.  Structure
+ * lock held, no page locked.
  */
 extern void HvMembersLoad(HvMembers *members, HvHeap *heap);
 
 /* The same for one tuple; out has room for rotate_dims floats. */
 extern void HvMembersLoadOne(const HvMembers *members, HvHeap *heap, int i, float *out);
 
-/* Calls use(arg, i, vector) for each row of a leaf; vector as the user gave it, or NULL. */
+/*
+ * Calls use(arg, i, vector) for each row of a leaf; vector is the column's value,
+ * NULL where no version of the row is left.
+ */
 extern void HvMembersEachRow(const HvMembers *members, HvHeap *heap,
 							 void (*use) (void *arg, int i, const float *vector), void *arg);
 
@@ -65,6 +70,7 @@ HvMembersEntry(const HvMembers *members, int i)
 {
 	Page		page = (Page) members->image.data;
 
+	Assert(i >= 0 && i < HvPageCount(page));
 	return HvPageEntry(page, i, HvPageEntrySize(page, &members->index->layout));
 }
 

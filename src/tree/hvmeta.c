@@ -126,11 +126,12 @@ HvMetaPageInit(Page page, const HvMetaData *meta)
 	memcpy(HvPageGetMeta(page), meta, sizeof(HvMetaData));
 	((PageHeader) page)->pd_lower =
 		(char *) HvPageGetMeta(page) + sizeof(HvMetaData) - (char *) page;
+	Assert(HvMetaVerify(page) == NULL); /* I1 */
 }
 
 /*
- * An index from before there were curves has a metapage that ends before it, and
- * Generic WAL keeps nothing of what lies beyond a page's end.
+ * An index from before there were curves has a metapage that ends before the
+ * curve, and Generic WAL keeps nothing of what is beyond a page's end.
  */
 void
 HvMetaSetCurve(Relation relation, const HvCurve *curve)
@@ -143,6 +144,7 @@ HvMetaSetCurve(Relation relation, const HvCurve *curve)
 	HvPageGetMeta(page)->curve = *curve;
 	((PageHeader) page)->pd_lower =
 		(char *) HvPageGetMeta(page) + sizeof(HvMetaData) - (char *) page;
+	Assert(HvMetaVerify(page) == NULL); /* I1 */
 	HvActionCommit(&action);
 }
 
@@ -180,6 +182,9 @@ HvMeanWrite(Relation relation, const float *mean, int n, uint16 mean_version)
 	int			npages = (n + HV_MEAN_FLOATS_PER_PAGE - 1) / HV_MEAN_FLOATS_PER_PAGE;
 	BlockNumber next = InvalidBlockNumber;
 
+	Assert(n > 0 && HvMetricAllFinite(mean, n));	/* I9 */
+	Assert(HvStoreStructureIsLocked(relation));
+
 	/* last page first, so that each knows its successor */
 	for (int i = npages - 1; i >= 0; i--)
 	{
@@ -210,6 +215,7 @@ HvMetaShape(HvMetaData *meta, int dim, const HvBuildOptions *options)
 {
 	int			code_bytes;
 
+	Assert(dim > 0 && dim <= HV_MAX_DIMENSIONS);
 	meta->dim = dim;
 	meta->code_bits = HvSpaceCodeBits((HvMetric) meta->metric, dim);
 	code_bytes = meta->code_bits / 8;
@@ -261,6 +267,8 @@ compute_shift(Relation relation, const HvMetaData *meta, const HvSpace *space, f
 {
 	float	   *difference = palloc(space->rotate_dims * sizeof(float));
 
+	Assert(meta->flags & HV_META_CONVERTING);
+	Assert(space->mean != NULL && space->center_dims <= space->rotate_dims);
 	read_mean(relation, meta->old_mean_block, difference, space->center_dims);
 	for (int i = 0; i < space->center_dims; i++)
 		difference[i] = space->mean[i] - difference[i];
@@ -293,7 +301,7 @@ cache_size(const MetaCache *cache)
 	return CACHE_HEADER_SIZE + cache->rotation_size + cache->mean_size + cache->shift_size;
 }
 
-/* The parts of a cached chunk, or of a copy of it; NULL for those that it lacks. */
+/* The parts of a cached chunk, or of a copy of it; NULL for what it lacks. */
 static void
 find_parts(const MetaCache *cache, char *at, HvRotation **rotation, float **mean,
 		   float **shift)
@@ -387,6 +395,7 @@ HvIndexOpen(Relation relation)
 void
 HvIndexQuery(const HvIndex *index, const float *o, HvQuery *query)
 {
+	Assert(index->meta.dim > 0);
 	HvQueryPrepare(query, o, index->layout.code_bits, (uint16) index->meta.mean_version,
 				   index->shift);
 }
@@ -394,6 +403,7 @@ HvIndexQuery(const HvIndex *index, const float *o, HvQuery *query)
 bool
 HvIndexIsOld(const HvIndex *index, BlockNumber block, uint16 mean_version)
 {
+	Assert(HvStoreStructureIsLocked(index->relation));
 	if (mean_version == (uint16) index->meta.mean_version)
 		return false;
 	if (index->shift == NULL || (uint16) (mean_version + 1) != (uint16) index->meta.mean_version)

@@ -5,8 +5,8 @@
  *
  * NOTES
  *	  The mean and the rotation of an index are kept in the relation cache; an
- *	  HvIndex is a private copy of them, made from a metapage read just now,
- *	  so that nothing in it can be older than its fields "seq" and "mean version".
+ *	  HvIndex is a private copy of them, made from a metapage read just now, so
+ *	  that nothing in it can be older than its fields "seq" and "mean_version".
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -46,9 +46,9 @@ extern HvIndex *HvIndexOpen(Relation relation);
 extern void HvIndexQuery(const HvIndex *index, const float *o, HvQuery *query);
 
 /*
- * Is a tree or centroid page of this mean version about the mean before?  Errors if it
- * is about any other than the two that there can be, so index must have been opened
- * under the structure lock.
+ * Is a tree or centroid page of this mean version about the mean before?  Errors
+ * if it is about any other than the two that there can be, so index must have
+ * been opened under the structure lock.
  */
 extern bool HvIndexIsOld(const HvIndex *index, BlockNumber block, uint16 mean_version);
 

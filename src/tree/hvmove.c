@@ -24,9 +24,9 @@ is_of_level(Page page, int level)
 }
 
 /*
- * Where a row's other copy already stands on the page that this one should go to,
- * only says which of the two is the row's own: both leaves stay the ones it should
- * be in.
+ * Where the row's other copy is already on the page that this one should go to,
+ * no tuple moves: the two exchange the flag that says which one is spilled, and
+ * the row is in the same two leaves as before.
  */
 static bool
 exchange_copies(const HvLayout *layout, Page from, Page to, const HvLeafEntryData *entry)
@@ -35,12 +35,15 @@ exchange_copies(const HvLayout *layout, Page from, Page to, const HvLeafEntryDat
 	int			at = HvPageFindTuple(from, layout, entry);
 	int			there;
 
+	Assert(HvPageKindOf(to) == HV_PAGE_LEAF);
 	other.flags ^= HV_ENTRY_SPILLED;
 	there = HvPageFindTuple(to, layout, &other);
 	if (at < 0 || there < 0 || HvPageFindTuple(to, layout, entry) >= 0)
 		return false;
 	HvPageLeafEntry(from, layout, at)->flags ^= HV_ENTRY_SPILLED;
 	HvPageLeafEntry(to, layout, there)->flags ^= HV_ENTRY_SPILLED;
+	Assert(HvPageFindTuple(from, layout, &other) >= 0); /* I8 */
+	Assert(HvPageFindTuple(to, layout, entry) >= 0);
 	return true;
 }
 
@@ -51,6 +54,8 @@ move_tuple(const HvLayout *layout, Page from, Page to, const void *entry)
 	int			size = HvPageEntrySize(from, layout);
 	int			at = HvPageFindTuple(from, layout, entry);
 
+	Assert(from != to && HvPageKindOf(from) == HvPageKindOf(to));
+	Assert(HvPageGetOpaque(from)->mean_version == HvPageGetOpaque(to)->mean_version);	/* I7 */
 	if (HvPageKindOf(from) == HV_PAGE_LEAF && exchange_copies(layout, from, to, entry))
 		return true;
 	if (at < 0 || HvPageFindTuple(to, layout, entry) >= 0 ||
@@ -61,6 +66,8 @@ move_tuple(const HvLayout *layout, Page from, Page to, const void *entry)
 	HvPageRemove(from, layout, at);
 	HvPageAddChurn(from, 1);
 	HvPageAddChurn(to, 1);
+	Assert(HvPageFindTuple(to, layout, entry) >= 0);
+	Assert(HvPageKindOf(from) == HV_PAGE_LEAF || HvPageCount(from) > 0);	/* I5 */
 	return true;
 }
 
@@ -75,7 +82,9 @@ HvMoveTuples(HvIndex *index, int level, const BlockNumber *blocks, int nblocks,
 	int			moved = 0;
 	HvMetaData *meta;
 
-	Assert(nblocks <= HV_MOVE_PAGES);
+	Assert(HvStoreStructureIsLocked(index->relation));
+	Assert(nblocks > 0 && nblocks <= HV_MOVE_PAGES);
+	Assert(level >= 0 && level <= HV_MAX_LEVEL);
 	HvActionBegin(&action, index->relation);
 	for (int i = 0; i < nblocks; i++)
 	{
@@ -87,6 +96,8 @@ HvMoveTuples(HvIndex *index, int level, const BlockNumber *blocks, int nblocks,
 	{
 		const HvMove *move = &moves[i];
 
+		Assert(move->from >= 0 && move->from < nblocks);
+		Assert(move->to >= 0 && move->to < nblocks);
 		if (!move_tuple(&index->layout, pages[move->from], pages[move->to], move->entry))
 			continue;
 		changed[move->from] = changed[move->to] = true;
@@ -108,20 +119,20 @@ HvMoveTuples(HvIndex *index, int level, const BlockNumber *blocks, int nblocks,
 	return moved;
 }
 
-/* Empties a page into another one; false where that has no room for all. */
+/* Moves all tuples of a page to another one; false where it lacks the room. */
 static bool
-hand_over(const HvLayout *layout, Page page, Page heir, int level)
+move_all(const HvLayout *layout, Page page, Page target, int level)
 {
-	if (!is_of_level(heir, level) ||
-		HvPageGetOpaque(heir)->mean_version != HvPageGetOpaque(page)->mean_version)
+	if (!is_of_level(target, level) ||
+		HvPageGetOpaque(target)->mean_version != HvPageGetOpaque(page)->mean_version)
 		return false;
 	for (int i = HvPageCount(page) - 1; i >= 0; i--)
 	{
 		const void *entry = HvPageEntry(page, i, HvPageEntrySize(page, layout));
 
-		if (!HvPageAppend(heir, layout, HvPageCodes(page) + i * layout->code_bytes, entry))
+		if (!HvPageAppend(target, layout, HvPageCodes(page) + i * layout->code_bytes, entry))
 			return false;
-		HvPageAddChurn(heir, 1);
+		HvPageAddChurn(target, 1);
 	}
 	return true;
 }
@@ -130,26 +141,28 @@ bool
 HvMoveOut(HvIndex *index, const HvRemoval *removal)
 {
 	const HvLayout *layout = &index->layout;
-	bool		has_heir = removal->heir != InvalidBlockNumber;
+	bool		has_target = removal->target != InvalidBlockNumber;
 	HvAction	action;
 	Page		page;
-	Page		heir = NULL;
+	Page		target = NULL;
 	Page		parent;
 	HvMetaData *meta;
 	HvCentroidRef ref;
 	int			at;
 	bool		can;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
+	Assert(removal->block != removal->parent && removal->block != removal->target);
 	HvActionBegin(&action, index->relation);
 	page = HvActionOpen(&action, layout, removal->block);
-	if (has_heir)
-		heir = HvActionOpen(&action, layout, removal->heir);
+	if (has_target)
+		target = HvActionOpen(&action, layout, removal->target);
 	parent = HvActionOpen(&action, layout, removal->parent);
 	at = is_of_level(parent, removal->level + 1) ?
 		HvPageFindChild(parent, layout, removal->block) : -1;
 	can = at >= 0 && HvPageCount(parent) >= 2 && is_of_level(page, removal->level);
 	if (can)
-		can = has_heir ? hand_over(layout, page, heir, removal->level) :
+		can = has_target ? move_all(layout, page, target, removal->level) :
 			HvPageCount(page) == 0;
 	if (!can)
 	{
@@ -160,12 +173,13 @@ HvMoveOut(HvIndex *index, const HvRemoval *removal)
 	ref.block = HvPageInnerEntry(parent, layout, at)->centroid_block;
 	ref.slot = HvPageInnerEntry(parent, layout, at)->centroid_slot;
 	HvPageRemove(parent, layout, at);
+	Assert(HvPageCount(parent) > 0);	/* I5 */
 	HvPageAddChurn(parent, 1);
 	HvPageInitKind(page, HV_PAGE_FREE, 0, 0);
 	if (removal->level == 0)
 		meta->leaves = Max(meta->leaves, 2) - 1;
-	if (has_heir)
-		HvPageGetOpaque(heir)->seq = ++meta->seq;
+	if (has_target)
+		HvPageGetOpaque(target)->seq = ++meta->seq;
 	HvActionCommit(&action);
 	HvStoreRecordFree(index->relation, removal->block);
 	HV_DEBUG_POINT("merge-freed");

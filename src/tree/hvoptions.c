@@ -22,7 +22,7 @@
 #include "page/hvcompat.h"
 #include "tree/hvoptions.h"
 
-/* "not said by this index" */
+/* not set for this index */
 #define NOT_SET	INT_MIN
 
 /* the parsed options of one index, a varlena */
@@ -31,7 +31,7 @@ typedef struct IndexOptions
 	int32		vl_len_;		/* varlena header (do not touch directly!) */
 	HvBuildOptions build;
 	HvScanOptions scan;
-	int			probes_per_level;	/* where the string stands */
+	int			probes_per_level;	/* offset of the string */
 } IndexOptions;
 
 static relopt_kind option_kind;
@@ -51,7 +51,7 @@ static const relopt_enum_elt_def spill_values[] =
 	{NULL, 0}
 };
 
-/* Reads a list such as "2,3,5"; false if it is none.  Numbers are clamped. */
+/* Parses a list such as "2,3,5"; false if invalid.  Numbers are clamped. */
 static bool
 parse_levels(const char *text, HvLevelProbes *levels)
 {
@@ -158,7 +158,7 @@ define_index_options(void)
 					  NOT_SET, NOT_SET, INT_MAX, search);
 	add_int_reloption(option_kind, "sample_factor", "Sampled rows a leaf, 0 = automatic.",
 					  0, INT_MIN, INT_MAX, shape);
-	add_enum_reloption(option_kind, "spill", "Rows stand in up to two leaves.",
+	add_enum_reloption(option_kind, "spill", "Rows are stored in up to two leaves.",
 					   (relopt_enum_elt_def *) spill_values, -1,
 					   "Valid values are \"on\", \"off\" and \"auto\".", shape);
 	add_real_reloption(option_kind, "target_recall", "See hvtree.target_recall.",

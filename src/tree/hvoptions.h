@@ -4,8 +4,8 @@
  *	  What a user may set: hvtree.* settings and index options.
  *
  * NOTES
- *	  Every default stands here once.  A value is never refused for its size,
- *	  it is clamped where it is used; 0 or -1 means "choose for me".
+ *	  Every default is defined here, once.  A value is never refused for its
+ *	  size, it is clamped where it is used; 0 or -1 means automatic.
  *
  * Copyright (c) 2026, hvindex contributors
  *

@@ -17,6 +17,7 @@
 void
 HvQueryPrepare(HvQuery *query, const float *o, int bits, uint16 mean_version, const float *shift)
 {
+	Assert(bits > 0 && bits % 64 == 0);
 	query->mean_version = mean_version;
 	query->has_old = shift != NULL;
 	HvQueryCodePrepare(o, bits, &query->code);
