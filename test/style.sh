@@ -22,7 +22,7 @@ complain()
 }
 
 sources=$(ls src/*/*.c src/*/*.h bench/*.c bench/*.h test/unit/*.c test/unit/*.h 2>/dev/null)
-texts="$sources $(ls Makefile hvindex.control META.json ./*.md sql/*.sql extension/* test/*.sh test/t/*.pl test/perl/*.pm bench/*.sh 2>/dev/null)"
+texts="$sources $(ls Makefile hvindex.control META.json src/README ./*.md doc/*.md sql/*.sql extension/* test/*.sh test/t/*.pl test/perl/*.pm bench/*.sh 2>/dev/null)"
 tab=$(printf '\t')
 
 complain 'no blanks at the end of a line' "$(grep -nE "[ $tab]+\$" $texts)"
@@ -30,6 +30,13 @@ complain 'no carriage returns' "$(grep -l "$(printf '\r')" $texts)"
 complain 'tabs, not four blanks, indent C' "$(grep -nE '^    ' $sources)"
 complain 'comments in C are /* */' "$(grep -nE "(^|[;{}$tab ])//" $sources)"
 complain 'nothing is left to do' "$(grep -nwE 'TO''DO|FIX''ME|XX''X' $texts)"
+# code, tables, pictures and links that fill a line have the length they need
+complain 'lines of prose are at most 80 columns long' "$(awk '
+	FNR == 1 { code = 0 }
+	/^```/ { code = !code }
+	{ line = $0; gsub(/[^ -~]+/, "x", line) }
+	length(line) > 80 && !code && !/^(\||!\[|    )/ { print FILENAME ":" FNR ": " length(line) }' \
+	src/README README.md CHANGELOG.md doc/*.md)"
 complain 'every file ends with a newline' "$(for file in $texts; do
 	[ -z "$(tail -c 1 "$file")" ] || echo "$file"
 done)"
