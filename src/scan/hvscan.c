@@ -387,6 +387,7 @@ rerank_window(HvScan *state, double bound)
 	}
 	count(state, &state->fetched, HV_ROWS_FETCHED, taken);
 	state->visible += visible;
+	HvSizingSetVisible(&state->search.sizing, state->fetched, state->visible);
 	HvInstrumentAdd(&state->instrument, HV_STAGE_RERANK, start);
 	return true;
 }
@@ -423,8 +424,6 @@ sent_by_all(const HvScan *state)
 
 /*
  * How many leaves are read before the next row goes out, and how near they must be.
- * A row that no snapshot of ours sees is no neighbour: where half of the rows that are
- * met are dead, ten visible ones are looked for as far as twenty.
  *
  * "near" is the farthest of the nearest rows that the query asks for, or of the nearest
  * ten where that is unknown; for the rows beyond those, the one that would go out next.
@@ -440,8 +439,6 @@ next_goal(const HvScan *state)
 
 	if (state->everything_first)
 		return goal;
-	if (state->fetched > state->visible)
-		rank *= (double) state->fetched / Max(state->visible, 1);
 	goal.leaves = HvSizingLeaves(sizing, rank);
 	if (state->parallel)
 		return goal;

@@ -141,10 +141,15 @@ read_curve(HvSizing *sizing, const HvCurve *curve, double target)
 	}
 }
 
-/* The point for the first k rows, between or beyond those that were measured. */
+/*
+ * The point for the first so many visible rows, between or beyond those that were
+ * measured.  A row that no snapshot of ours sees is no neighbour: where half of the
+ * rows that are met are dead, ten visible ones are looked for as far as twenty.
+ */
 static HvCurvePoint
-point_at(const HvSizing *sizing, double k)
+point_at(const HvSizing *sizing, double visible)
 {
+	double		k = visible * sizing->tuples_a_row;
 	const HvCurvePoint *last = &sizing->at[HV_CURVE_RANKS - 1];
 	double		end = HvCurveRank(HV_CURVE_RANKS - 1);
 	double		power;
@@ -176,6 +181,7 @@ HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall)
 	memset(sizing, 0, sizeof(HvSizing));
 	sizing->measured = curve->queries > 0;
 	sizing->rerank = -1;
+	sizing->tuples_a_row = 1;
 	sizing->cutoff_rank = 256;
 	sizing->margin = MARGIN;
 	sizing->probes = AUTO_PROBES * effort(target);
@@ -197,6 +203,12 @@ HvSizingSetRows(HvSizing *sizing, double rows)
 			sizing->margin = Max(sizing->margin, sizing->at[i].margin);
 	}
 	sizing->cutoff_rank = (int) Min(Max(256, 4 * Max(rows, sizing->rerank)), 1e6);
+}
+
+void
+HvSizingSetVisible(HvSizing *sizing, double tuples, double visible)
+{
+	sizing->tuples_a_row = tuples > visible ? tuples / Max(visible, 1) : 1;
 }
 
 void
@@ -229,7 +241,8 @@ HvSizingWanted(const HvSizing *sizing, double k)
 		leaves = point_at(sizing, k).leaves +
 			LEAVES_A_ROW * Max(k - Max(sizing->rows, FILTERED_ROWS), 0);
 	if (!sizing->measured || sizing->grown)
-		leaves = Max(leaves, fixed_leaves(sizing->probes, BASE_ROWS, k));
+		leaves = Max(leaves, fixed_leaves(sizing->probes, BASE_ROWS,
+										  k * sizing->tuples_a_row));
 	return Min(leaves, INT_MAX / 4);
 }
 

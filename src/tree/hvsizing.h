@@ -21,6 +21,7 @@ typedef struct HvSizing
 	bool		measured;		/* by the curve of the index */
 	bool		grown;			/* the index has outgrown that curve */
 	double		rows;			/* that the query asks for, 0 = unknown */
+	double		tuples_a_row;	/* met for each visible row: more than 1 where many are dead */
 	HvCurvePoint at[HV_CURVE_RANKS];	/* of the curve, for the target */
 	double		dither;			/* 0 .. 1, see HvSizingDither */
 	double		probes;			/* by hand or rule: leaves before the first ten rows */
@@ -39,6 +40,9 @@ extern void HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double tar
 
 /* For a query that asks for so many rows; 0 = nobody knows, as after Init. */
 extern void HvSizingSetRows(HvSizing *sizing, double rows);
+
+/* Says how many tuples a scan has met, and how many of their rows it sees. */
+extern void HvSizingSetVisible(HvSizing *sizing, double tuples, double visible);
 
 /*
  * Leaves to have been read before the k-th row goes out, k >= 1; Wanted is the mean
