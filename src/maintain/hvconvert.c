@@ -6,12 +6,12 @@
  * NOTES
  *	  A leaf's codes are made from the rows in the heap, an inner page's from
  *	  the centroids of its children; a centroid is moved by the difference of
- *	  the means, which needs no data.  No tuple changes its page, so nobody need
- *	  be told but by the mean version.
+ *	  the means, which needs no data.  No tuple changes its page, so the page
+ *	  gets no stamp: the mean version is all that others need.
  *
- *	  Between being read and being written a leaf can lose rows to VACUUM, or get
- *	  one from an insert that does not know of the new mean yet.  Then it is read
- *	  again.
+ *	  Between being read and being written a leaf can lose rows to VACUUM, or
+ *	  get one from an insert that does not know of the new mean yet.  Then it
+ *	  is read again.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -29,7 +29,7 @@
 #include "storage/hvdebug.h"
 #include "tree/hvinner.h"
 
-/* One page -------------------------------------------------------------------- */
+/* One page ---------------------------------------------------------------- */
 
 /* Writes codes of the loaded vectors into a copy of the page. */
 static void
@@ -40,6 +40,7 @@ encode_members(const HvMembers *members, Page page)
 	uint8	   *code = palloc(layout->code_bytes);
 	void	   *entry = palloc(size);
 
+	Assert(members->vectors != NULL && members->count == HvPageCount(page));
 	for (int i = 0; i < members->count; i++)
 	{
 		/* either kind of entry begins with the factors */
@@ -60,6 +61,8 @@ replace_page(HvMembers *members, Page image)
 	Page		page;
 	Size		skip = offsetof(PageHeaderData, pd_flags);
 
+	Assert(HvPageGetOpaque(image)->mean_version ==
+		   (uint16) members->index->meta.mean_version); /* I7 */
 	HvActionBegin(&action, members->index->relation);
 	page = HvActionOpen(&action, &members->index->layout, members->block);
 	if (!HvMembersUnchanged(members, page))
@@ -67,6 +70,8 @@ replace_page(HvMembers *members, Page image)
 		HvActionAbort(&action);
 		return false;
 	}
+	/* no tuple moves: the stamp is as it was */
+	Assert(HvPageGetOpaque(page)->seq == HvPageGetOpaque(image)->seq);
 	memcpy((char *) page + skip, (char *) image + skip, BLCKSZ - skip);
 	HvActionCommit(&action);
 	memcpy(members->image.data, image, BLCKSZ);
@@ -79,6 +84,8 @@ HvConvertMembers(HvMembers *members, HvHeap *heap)
 	HvIndex    *index = members->index;
 	PGAlignedBlock image;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
+	Assert(heap != NULL || members->level > 0);
 	while (HvIndexIsOld(index, members->block,
 						HvPageGetOpaque((Page) members->image.data)->mean_version))
 	{
@@ -92,6 +99,8 @@ HvConvertMembers(HvMembers *members, HvHeap *heap)
 		if (!HvMembersRead(members, index, members->block, members->level))
 			return false;
 	}
+	Assert(HvPageGetOpaque((Page) members->image.data)->mean_version ==
+		   (uint16) index->meta.mean_version);	/* I7 */
 	return true;
 }
 
@@ -141,7 +150,7 @@ HvConvertCentroids(HvIndex *index, BlockNumber block)
 		HvActionAbort(&action);
 }
 
-/* All pages ------------------------------------------------------------------- */
+/* All pages --------------------------------------------------------------- */
 
 /* What a block holds: its kind, its level, whether its codes are old. */
 static HvPageKind
@@ -167,8 +176,9 @@ look_at(HvIndex *index, BlockNumber block, BufferAccessStrategy strategy, int *l
 }
 
 /*
- * Pages before block are converted; all of them if it is beyond the end.  No page goes
- * back to the mean before, and new ones are about the present one.  One action.
+ * Pages before block are converted; all of them if it is beyond the end.  No
+ * page goes back to the mean before, and new ones are about the present one.
+ * One action.
  */
 static void
 note_progress(HvIndex *index, BlockNumber block, bool at_end)
@@ -176,10 +186,12 @@ note_progress(HvIndex *index, BlockNumber block, bool at_end)
 	HvAction	action;
 	HvMetaData *meta;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
 	if (at_end)
 		HV_DEBUG_POINT("convert-finish");
 	HvActionBegin(&action, index->relation);
 	meta = HvActionOpenMeta(&action);
+	Assert(meta->flags & HV_META_CONVERTING);
 	meta->convert_block = block;
 	if (at_end)
 	{
@@ -198,6 +210,7 @@ HvConvertNext(HvIndex *index, HvHeap *heap, int limit)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree page conversion",
 												  ALLOCSET_DEFAULT_SIZES);
 
+	Assert(HvStoreStructureIsLocked(index->relation) && limit > 0);
 	for (; block < nblocks && limit > 0; block++)
 	{
 		MemoryContext before = MemoryContextSwitchTo(context);

@@ -5,11 +5,11 @@
  *
  * NOTES
  *	  A row is encoded, placed, and appended to one or two leaves, each append
- *	  being a WAL record of its own.  Whatever has changed between placing and
- *	  appending makes the insert place the row again: a leaf that is full is
- *	  split first, a leaf that is gone is looked for anew, codes about an old
- *	  mean are made again.  A row is in the index as soon as its first copy
- *	  is; the second only makes it easier to find.
+ *	  being a WAL record of its own.  Any change between placing and appending
+ *	  makes the insert place the row again: a leaf that is full is split first,
+ *	  another one is chosen for a leaf that is gone, codes about an old mean are
+ *	  computed again.  A row is in the index as soon as its first copy is; the
+ *	  second only makes it easier to find.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -79,12 +79,16 @@ place_row(Insertion *insertion, ItemPointer tid)
 	HvChoose(chooser, projected, index->meta.seq, insertion->mean_version, &insertion->choice);
 }
 
-/* Appends one copy; splits the leaf if it is full.  False: place the row again. */
+/*
+ * Appends one copy; splits a full leaf.  False: the row must be placed again.
+ */
 static bool
 append_copy(Insertion *insertion, int copy)
 {
 	BlockNumber leaf = insertion->choice.leaves[copy];
 
+	Assert(copy >= 0 && copy < insertion->choice.count);
+	Assert(ItemPointerIsValid(&insertion->entry->tid)); /* I2 */
 	insertion->entry->flags = copy == 0 ? 0 : HV_ENTRY_SPILLED;
 	switch (HvStoreAppend(insertion->relation, insertion->layout, leaf, insertion->mean_version,
 						  insertion->code, insertion->entry))
@@ -144,6 +148,9 @@ hvinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation 
 							 "does not take the rows that it should");
 		place_row(&insertion, tid);
 		HV_DEBUG_POINT("insert-placed");
+		Assert(HvStoreNoPageIsLocked());
+		Assert(insertion.choice.count < 2 ||
+			   insertion.choice.leaves[0] != insertion.choice.leaves[1]);
 		while (copy < insertion.choice.count && append_copy(&insertion, copy))
 		{
 			if (copy++ == 0)

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * hvmaintain.c
- *	  Keeping a finished tree as good as a new one, page by page.
+ *	  Maintenance: what keeps a tree that changes as good as a new one.
  *
  * NOTES
  *	  Every step leaves a tree that can be read, searched and inserted into, and
- *	  holds the structure lock for one page only.  Whoever cancels this, or
- *	  crashes in it, loses what was left to do and nothing else.
+ *	  holds the structure lock for one page only.  A cancel or a crash loses the
+ *	  rest of the work and nothing else.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -47,23 +47,23 @@ typedef struct Work
 	MemoryContext page_context; /* reset for every page */
 } Work;
 
-/* One page -------------------------------------------------------------------- */
+/* One page ---------------------------------------------------------------- */
 
-/* Gives a page the centroid that it should have, and its tuples the page. */
+/* Recomputes a page's centroid if it has drifted, and moves tuples by it. */
 static void
-settle_page(Work *work, HvMembers *members, HvParent *parent, float *mean)
+recenter_page(Work *work, HvMembers *members, HvParent *parent, float *mean)
 {
-	HvSettled	result;
+	HvRecentering	result;
 
-	HvSettleMembers(members, work->heap, parent, mean, &result);
+	HvRecenterMembers(members, work->heap, parent, mean, &result);
 	work->maintenance->recentered += result.recentered;
 	work->maintenance->moved += result.moved;
 	work->maintenance->rows_read += result.rows_read;
 }
 
-/* Looks after a page below the root; the structure lock is held. */
+/* Maintains a page below the root; the structure lock is held. */
 static void
-tend_page(Work *work, BlockNumber block, int level)
+maintain_page(Work *work, BlockNumber block, int level)
 {
 	HvIndex    *index = HvIndexOpen(work->maintenance->index);
 	HvMembers  *members = palloc(sizeof(HvMembers));
@@ -72,6 +72,8 @@ tend_page(Work *work, BlockNumber block, int level)
 	int			capacity = level == 0 ? index->layout.leaf_capacity :
 		index->layout.inner_capacity;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
+	Assert(level >= 0 && level <= HV_MAX_LEVEL);
 	if (level >= index->meta.height || !HvMembersRead(members, index, block, level) ||
 		members->count == 0 || !HvConvertMembers(members, work->heap))
 		return;
@@ -91,7 +93,7 @@ tend_page(Work *work, BlockNumber block, int level)
 		work->maintenance->freed++;
 	}
 	else
-		settle_page(work, members, &parent, mean);
+		recenter_page(work, members, &parent, mean);
 }
 
 /* The same, with the lock and the memory for it. */
@@ -103,13 +105,13 @@ visit_page(Work *work, BlockNumber block, int level)
 	HV_VACUUM_DELAY_POINT();
 	CHECK_FOR_INTERRUPTS();
 	HvStoreLockStructure(work->maintenance->index);
-	tend_page(work, block, level);
+	maintain_page(work, block, level);
 	HvStoreUnlockStructure(work->maintenance->index);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(work->page_context);
 }
 
-/* Leaves ---------------------------------------------------------------------- */
+/* Leaves ------------------------------------------------------------------ */
 
 /* Remembers in the metapage where to go on. */
 static void
@@ -126,7 +128,9 @@ set_place(Work *work, BlockNumber block)
 	HvActionCommit(&action);
 }
 
-/* The position in a list of ascending blocks of the first one not below block. */
+/*
+ * The position in a list of ascending blocks of the first one not below block.
+ */
 static int
 first_from(const List *blocks, BlockNumber block)
 {
@@ -138,9 +142,9 @@ first_from(const List *blocks, BlockNumber block)
 }
 
 /*
- * Rows that may be read when nobody says how many.  Autovacuum comes when a fifth of
- * a table has changed, so a quarter keeps up with it; a small table can be done
- * whole; and rows that came since the last VACUUM count on top.
+ * Rows that may be read where the caller does not say.  Autovacuum comes when
+ * a fifth of a table has changed, so a quarter keeps up with it; a small table
+ * can be read whole; and rows that came since the last VACUUM are added.
  */
 static int64
 automatic_budget(const Work *work)
@@ -151,20 +155,23 @@ automatic_budget(const Work *work)
 	return (int64) Max(rows / BUDGET_SHARE + new_rows, BUDGET_LEAST);
 }
 
-/* Looks after the leaves that are due, from where the last run ended. */
+/* Maintains the leaves that are due, from where the last run ended. */
 static void
-tend_leaves(Work *work)
+maintain_leaves(Work *work)
 {
 	HvMaintenance *maintenance = work->maintenance;
 	const List *due = work->scan.due_leaves;
 	int			all = list_length(due);
 	int			first = first_from(due, work->scan.index->meta.maintain_block);
-	/* a round over every leaf ends at the last one, so that it can be complete */
+	/*
+	 * a round over every leaf ends at the last one, so that it can be complete
+	 */
 	int			n = maintenance->every_leaf ? all - first : all;
 	/* the few rows that were read for the mean do not count */
 	int64		limit = maintenance->budget + maintenance->rows_read;
 	int			done;
 
+	Assert(first == 0 || first < all);
 	for (done = 0; done < n; done++)
 	{
 		if (maintenance->budget >= 0 && maintenance->rows_read >= limit)
@@ -175,7 +182,7 @@ tend_leaves(Work *work)
 	set_place(work, done == n ? 0 : list_nth_oid(due, (first + done) % all));
 }
 
-/* Inner pages ------------------------------------------------------------------- */
+/* Inner pages ------------------------------------------------------------- */
 
 /* Is an inner page due, and of which level is it?  0 = no. */
 static int
@@ -198,9 +205,9 @@ due_level(Work *work, BlockNumber block)
 	return level;
 }
 
-/* Looks after inner pages, lowest level first; returns how many were merged. */
+/* Maintains inner pages, lowest level first; returns how many were merged. */
 static int64
-tend_inner(Work *work)
+maintain_inner(Work *work)
 {
 	int64		merged = work->maintenance->merged;
 	ListCell   *cell;
@@ -233,7 +240,10 @@ lower_root(Work *work)
 	MemoryContextReset(work->page_context);
 }
 
-/* Converts what nobody looks after otherwise, and ends a change of the mean. */
+/*
+ * Converts the pages that are not due otherwise, and ends a change of the
+ * mean.
+ */
 static void
 finish_conversion(Work *work)
 {
@@ -264,7 +274,7 @@ finish_conversion(Work *work)
 	MemoryContextReset(work->page_context);
 }
 
-/* Sees whether the mean is still where the data is. */
+/* Tests whether the mean is still where the data is. */
 static void
 review_mean(Work *work)
 {
@@ -289,16 +299,16 @@ prune(Work *work)
 }
 
 /*
- * Merging leaves leaves inner pages with few children, and those, merged, let more
- * empty leaves go: an inner page keeps its last child.
+ * Merging leaves leaves inner pages with few children, and those, merged, let
+ * more empty leaves go: an inner page keeps its last child.
  */
 static void
-tend_structure(Work *work)
+maintain_structure(Work *work)
 {
 	for (int round = 0; round < MOST_ROUNDS; round++)
 	{
 		prune(work);
-		if (tend_inner(work) == 0)
+		if (maintain_inner(work) == 0)
 			break;
 	}
 	lower_root(work);
@@ -313,6 +323,7 @@ HvMaintainRun(HvMaintenance *maintenance)
 	HvIndex    *index = HvIndexOpen(maintenance->index);
 	Work		work = {0};
 
+	Assert(HvStoreNoPageIsLocked() && !HvStoreStructureIsLocked(maintenance->index));
 	maintenance->complete = true;
 	if (index->meta.dim > 0)
 	{
@@ -327,8 +338,8 @@ HvMaintainRun(HvMaintenance *maintenance)
 		if (maintenance->budget == HV_MAINTAIN_AUTO)
 			maintenance->budget = automatic_budget(&work);
 		prune(&work);
-		tend_leaves(&work);
-		tend_structure(&work);
+		maintain_leaves(&work);
+		maintain_structure(&work);
 		finish_conversion(&work);
 		HvHeapEnd(work.heap);
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvmaintain.h
- *	  Keeping a finished tree as good as a new one, page by page.
+ *	  Maintenance: what keeps a tree that changes as good as a new one.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -32,21 +32,21 @@ typedef struct HvMaintenance
 
 	/* what was done */
 	double		rows;			/* in the index, as the pass counted them */
-	int64		pages;			/* looked after */
+	int64		pages;			/* maintained */
 	int64		rows_read;
 	int64		moved;			/* tuples that went to a nearer page */
 	int64		recentered;		/* pages that got a new centroid */
 	int64		merged;			/* pages that went into their neighbours */
-	int64		freed;			/* pages given back, merged ones included */
+	int64		freed;			/* pages freed, merged ones included */
 	int64		free_pages;		/* that were free before */
 	int			levels;			/* by which the tree is lower */
 	bool		complete;		/* all that was to do is done */
 } HvMaintenance;
 
 /*
- * Takes empty leaves out of the tree, then looks after leaves that are due, then
- * after inner pages: a centroid that has drifted is taken anew, tuples that
- * are nearer to another page's centroid go there, sparse pages are merged into
+ * Takes empty leaves out of the tree, then maintains leaves that are due, then
+ * inner pages: a centroid that has drifted is recomputed, tuples that are
+ * nearer to another page's centroid go there, sparse pages are merged into
  * others.  Where the budget ends the next call goes on.  Takes the structure
  * lock for one page at a time, so that inserts hardly wait and readers never.
  * A snapshot must be active.  No lock of the index is held on entry or return.

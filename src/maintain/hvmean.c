@@ -4,11 +4,11 @@
  *	  The mean that the codes of a grown index are about.
  *
  * NOTES
- *	  When the root stops being a leaf, the rows in it are the first to tell
- *	  where the data lies: the mean is taken from them and all codes are made
- *	  again.  Those rows may all be of one kind, where a table is filled in
- *	  some order, and later ones of another.  So the mean is looked at again
- *	  whenever the tree has grown by a quarter, and by every VACUUM.
+ *	  When the root stops being a leaf, the mean is computed from the rows in
+ *	  it, and all codes are computed again.  Those rows may all be of one kind,
+ *	  where a table is filled in some order, and later ones of another.  So the
+ *	  mean is reviewed whenever the tree has grown by a quarter, and by every
+ *	  VACUUM.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -30,13 +30,17 @@
 #include "page/hvpage.h"
 #include "storage/hvdebug.h"
 
-/* room for vectors longer than those seen so far under inner product, see hvspace.h */
+/*
+ * room for vectors longer than those seen so far under inner product, see
+ * hvspace.h
+ */
 #define NORM_HEADROOM		1.25f
 
 /*
- * A mean is changed when its distance from the data's own, squared, exceeds this
- * share of the mean squared distance of the data from there.  Errors of estimates
- * grow with the lengths of vectors about the mean: by as much as that share.
+ * A mean is changed when its distance from the data's own, squared, exceeds
+ * this share of the mean squared distance of the data from there.  Errors of
+ * estimates grow with the lengths of vectors about the mean: by as much as
+ * that share.
  */
 #define REVIEW_DISTANCE		0.05
 
@@ -45,10 +49,10 @@
 #define SAMPLE_LEAF			4
 
 /*
- * Inserts review the mean when a tree has this many leaves, and then whenever it has
- * grown by a quarter.  A tree of not more than so many leaves is converted at once,
- * which takes a tenth of a second; a larger one a few pages with every split, so
- * that it is done when the mean is due again.
+ * Inserts review the mean when a tree has this many leaves, and then whenever
+ * it has grown by a quarter.  A tree of not more than so many leaves is
+ * converted at once, which takes a tenth of a second; a larger one a few pages
+ * with every split, so that it is done when the mean is due again.
  */
 #define FIRST_REVIEW		8
 #define REVIEW_GROWTH		1.25
@@ -71,7 +75,9 @@ keep_row(void *arg, int i, const float *vector)
 	rows->vectors[i] = vector ? memcpy(palloc(size), vector, size) : NULL;
 }
 
-/* The longest vector of an index, with some room, and the norm of an outlier. */
+/*
+ * The longest vector of an index, with some room, and the norm of an outlier.
+ */
 static double
 measure_norms(HvIndex *index, const Rows *rows, int count)
 {
@@ -79,6 +85,7 @@ measure_norms(HvIndex *index, const Rows *rows, int count)
 	double		longest = 0;
 	int			n = 0;
 
+	Assert(count > 0);
 	for (int i = 0; i < count; i++)
 	{
 		if (rows->vectors[i] == NULL)
@@ -114,7 +121,9 @@ compute_mean(HvIndex *index, const Rows *rows, int count)
 	return mean;
 }
 
-/* Puts a row's code about the new mean into a page image; returns its vector. */
+/*
+ * Puts a row's code about the new mean into a page image; returns its vector.
+ */
 static float *
 encode_row(const HvIndex *index, const float *row, Page tuples, int i)
 {
@@ -125,7 +134,7 @@ encode_row(const HvIndex *index, const float *row, Page tuples, int i)
 	HvLeafEntryData *entry = memcpy(copy, HvPageLeafEntry(tuples, layout, i),
 									layout->leaf_entry_size);
 
-	/* a row that is gone is as good at the mean as anywhere */
+	/* a row that is gone is put at the mean */
 	entry->length_class = 0;
 	if (row)
 	{
@@ -208,7 +217,7 @@ sample_leaf(Sample *sample, HvHeap *heap, BlockNumber block)
 	return is_leaf;
 }
 
-/* Rows of leaves all over the index, the same ones each time that it is asked. */
+/* Rows of leaves all over the index, the same ones at every call. */
 static void
 take_sample(Sample *sample, HvHeap *heap)
 {
@@ -247,7 +256,10 @@ is_far(const Sample *sample)
 	/* the mean of a sample is off by chance, too */
 	distance -= spread / sample->rows;
 
-	/* the tree space shortens what is longer: then no constant leads from mean to mean */
+	/*
+	 * the tree space shortens what is longer: then no constant leads from mean
+	 * to mean
+	 */
 	if (!(distance + spread < (double) HV_SPACE_MAX_NORM * HV_SPACE_MAX_NORM))
 		return false;
 	return distance > REVIEW_DISTANCE * spread;
@@ -262,6 +274,8 @@ change_mean(HvIndex *index, BlockNumber block)
 
 	HvActionBegin(&action, index->relation);
 	meta = HvActionOpenMeta(&action);
+	/* there are never three means */
+	Assert((meta->flags & HV_META_CONVERTING) == 0);	/* I7 */
 	meta->old_mean_block = meta->mean_block;
 	meta->mean_block = block;
 	meta->mean_version++;
@@ -278,6 +292,7 @@ HvMeanReview(HvIndex *index, HvHeap *heap, int64 *rows_read)
 	float	   *mean;
 	BlockNumber block;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
 	if (index->space.mean == NULL || (index->meta.flags & HV_META_CONVERTING) != 0)
 		return false;
 	sample.index = index;
@@ -313,6 +328,7 @@ HvMeanReviewAfterSplit(HvIndex *index, HvHeap *heap)
 	int			limit = index->meta.leaves <= SMALL_TREE ? INT_MAX : PAGES_A_SPLIT;
 	int64		rows_read = 0;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
 	if (index->meta.flags & HV_META_CONVERTING)
 		HvConvertNext(index, heap, limit);
 	else if (is_review_due(index->meta.leaves) && HvMeanReview(index, heap, &rows_read))

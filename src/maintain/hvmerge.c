@@ -5,11 +5,11 @@
  *	  child into that.
  *
  * NOTES
- *	  A page's tuples do not go to one neighbour but each to its own nearest, as
- *	  if it were inserted again; there are no siblings in this tree that would be
- *	  nearer than others.  The last neighbour takes what is left and is in the
- *	  same record in which the page leaves the tree, so that no inner page is
- *	  ever seen empty.
+ *	  A page's tuples do not go to one neighbour: each goes to its own nearest,
+ *	  as if it were inserted again.  There are no siblings in this tree that
+ *	  would be nearer than others.  The last neighbour gets its tuples in the
+ *	  record that takes the page out of the tree, so that no inner page is ever
+ *	  seen empty.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -28,7 +28,7 @@
 #include "tree/hvmove.h"
 
 /* pages that may take tuples */
-#define HEIRS		16
+#define TARGETS		16
 
 /* room left on them, so that they need not be split at once */
 #define HEADROOM	2
@@ -37,13 +37,16 @@ typedef struct Merge
 {
 	HvIndex    *index;
 	const HvMembers *members;
-	HvNeighbor	heirs[HEIRS];
-	int			room[HEIRS];
-	int			nheirs;
-	int		   *choice;			/* the heir of each tuple */
+	HvNeighbor	targets[TARGETS];
+	int			room[TARGETS];
+	int			ntargets;
+	int		   *choice;			/* the target of each tuple */
 } Merge;
 
-/* How many tuples more a page can take; 0 if it is none of this level, or about another mean. */
+/*
+ * How many tuples more a page can take; 0 if it is none of this level, or
+ * about another mean.
+ */
 static int
 room_on(HvIndex *index, BlockNumber block, int level)
 {
@@ -61,9 +64,9 @@ room_on(HvIndex *index, BlockNumber block, int level)
 	return Max(room, 0);
 }
 
-/* The nearest heir that has room for a tuple, or -1. */
+/* The nearest target that has room for a tuple, or -1. */
 static int
-choose_heir(Merge *merge, int i)
+choose_target(Merge *merge, int i)
 {
 	const float *vector = merge->members->vectors[i];
 	float		norm2 = HvKernel->inner_product(vector, vector,
@@ -71,39 +74,40 @@ choose_heir(Merge *merge, int i)
 	float		best_distance = 0;
 	int			best = -1;
 
-	for (int heir = 0; heir < merge->nheirs; heir++)
+	Assert(i >= 0 && i < merge->members->count);
+	for (int target = 0; target < merge->ntargets; target++)
 	{
 		float		distance;
 
-		if (merge->room[heir] == 0)
+		if (merge->room[target] == 0)
 			continue;
-		distance = HvNeighborDistance(merge->index, &merge->heirs[heir], vector, norm2);
+		distance = HvNeighborDistance(merge->index, &merge->targets[target], vector, norm2);
 		if (best < 0 || distance < best_distance)
 		{
-			best = heir;
+			best = target;
 			best_distance = distance;
 		}
 	}
 	return best;
 }
 
-/* Finds an heir for every tuple; false if there is none for some. */
+/* Finds a target for every tuple; false if there is none for some. */
 static bool
-choose_heirs(Merge *merge)
+choose_targets(Merge *merge)
 {
 	const HvMembers *members = merge->members;
 	float	   *mean = palloc(merge->index->layout.code_bits * sizeof(float));
 
 	HvMembersMean(members, mean);
-	merge->nheirs = HvNeighborsFind(merge->index, mean, members->level, &members->block, 1,
-									merge->heirs, HEIRS);
-	for (int heir = 0; heir < merge->nheirs; heir++)
-		merge->room[heir] = room_on(merge->index, merge->heirs[heir].block, members->level);
+	merge->ntargets = HvNeighborsFind(merge->index, mean, members->level, &members->block, 1,
+									merge->targets, TARGETS);
+	for (int target = 0; target < merge->ntargets; target++)
+		merge->room[target] = room_on(merge->index, merge->targets[target].block, members->level);
 
 	merge->choice = palloc(Max(members->count, 1) * sizeof(int));
 	for (int i = 0; i < members->count; i++)
 	{
-		merge->choice[i] = choose_heir(merge, i);
+		merge->choice[i] = choose_target(merge, i);
 		if (merge->choice[i] < 0)
 			return false;
 		merge->room[merge->choice[i]]--;
@@ -111,18 +115,18 @@ choose_heirs(Merge *merge)
 	return true;
 }
 
-/* The tuples of one heir; nothing is left to do where it has none. */
+/* Moves to one target the tuples that chose it, if there are any. */
 static void
-hand_out(Merge *merge, int heir)
+move_to(Merge *merge, int target)
 {
 	const HvMembers *members = merge->members;
-	BlockNumber blocks[2] = {members->block, merge->heirs[heir].block};
+	BlockNumber blocks[2] = {members->block, merge->targets[target].block};
 	HvMove	   *moves = palloc(Max(members->count, 1) * sizeof(HvMove));
 	int			n = 0;
 
 	for (int i = 0; i < members->count; i++)
 	{
-		if (merge->choice[i] != heir)
+		if (merge->choice[i] != target)
 			continue;
 		moves[n].entry = HvMembersEntry(members, i);
 		moves[n].from = 0;
@@ -144,23 +148,25 @@ HvMergePage(const HvMembers *members, const HvParent *parent)
 	HvRemoval	removal;
 	int			last;
 
+	Assert(HvStoreStructureIsLocked(members->index->relation));
+	Assert(members->vectors != NULL || members->count == 0);
 	merge.index = members->index;
 	merge.members = members;
-	if (parent->children < 2 || !choose_heirs(&merge))
+	if (parent->children < 2 || !choose_targets(&merge))
 		return false;
 	HV_DEBUG_POINT("merge-page");
 
 	last = members->count > 0 ? merge.choice[members->count - 1] : -1;
-	for (int heir = 0; heir < merge.nheirs; heir++)
+	for (int target = 0; target < merge.ntargets; target++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (heir != last)
-			hand_out(&merge, heir);
+		if (target != last)
+			move_to(&merge, target);
 	}
 	removal.block = members->block;
 	removal.level = members->level;
 	removal.parent = parent->block;
-	removal.target = last >= 0 ? merge.heirs[last].block : InvalidBlockNumber;
+	removal.target = last >= 0 ? merge.targets[last].block : InvalidBlockNumber;
 	return HvMoveOut(merge.index, &removal);
 }
 
@@ -196,6 +202,7 @@ HvMergeRoot(HvIndex *index)
 	PGAlignedBlock image;
 	int			level;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
 	if (!only_child(index, &entry, &level))
 		return false;
 
@@ -219,6 +226,7 @@ HvMergeRoot(HvIndex *index)
 	HvPageGetOpaque(root)->link = InvalidBlockNumber;
 	HvPageGetOpaque(root)->seq = ++meta->seq;
 	HvPageInitKind(child, HV_PAGE_FREE, 0, 0);
+	Assert(HvPageIsTree(root) && HvPageGetOpaque(root)->level == level - 1);	/* I3 */
 	meta->height = level - 1;
 	if (meta->height == 0)
 		meta->leaves = 1;

@@ -1,19 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * hvreassign.c
- *	  Tuples that a new centroid has made neighbours of another page go there.
+ *	  Tuples that are nearer to another page since a centroid has changed go
+ *	  there.
  *
  * NOTES
  *	  The vectors of the pages with new centroids are at hand: their tuples are
- *	  compared with the neighbours' centroids outright.  Those of the neighbours'
- *	  tuples are not, and reading 300 rows would cost more than the split
- *	  itself; so their codes are asked first, and only rows about which a code
- *	  cannot decide, or which it sends over, are read.
+ *	  compared with the neighbours' centroids outright.  Those of the
+ *	  neighbours' tuples are not, and reading 300 rows would cost more than the
+ *	  split itself; so their codes are compared first, and only rows that are
+ *	  nearer by their code, or that the code leaves undecided, are read.
  *
- *	  To settle a page is to recompute its centroid first: it is what leads
- *	  there.  Tuples come and go, and an inner page that got its children from one
- *	  corner of the data may find itself with others, for which queries would not
- *	  look there.
+ *	  To recenter a page is to recompute its centroid first, by which descents
+ *	  find it.  Tuples come and go, and an inner page that got its children from
+ *	  one region of the data may have those of another now, for which queries
+ *	  would not look there.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -38,14 +39,17 @@
 /* neighbours looked at */
 #define NEIGHBORS		8
 
-/* a row is read if its code says "nearer" or misses that by so many standard errors */
+/*
+ * a row is read if its code says "nearer" or misses that by so many standard
+ * errors
+ */
 #define DOUBT			0.5f
 
 #define MAX_TUPLES		(BLCKSZ / sizeof(HvLeafEntryData))
 
 /*
- * A tuple this far from its centroid, in mean squared distances of the page's tuples,
- * is looked for a better page in the whole tree.
+ * A tuple this far from its centroid, in mean squared distances of the page's
+ * tuples, is looked for a better page in the whole tree.
  */
 #define STRAY			1.5f
 
@@ -78,12 +82,13 @@ add_move(Exchange *exchange, const void *entry, int from, int to)
 {
 	HvMove	   *move = &exchange->moves[exchange->nmoves++];
 
+	Assert(from != to && from <= HV_MAX_RECENTERED && to <= HV_MAX_RECENTERED);
 	move->entry = entry;
 	move->from = from;
 	move->to = to;
 }
 
-/* Off the new pages --------------------------------------------------------- */
+/* Tuples of the recentered pages ------------------------------------------ */
 
 /* The neighbour nearer to a vector than "own" is, or -1. */
 static int
@@ -106,8 +111,8 @@ nearest_exchange(const Reassign *work, const float *vector, float own, float nor
 }
 
 /*
- * The page of a level with the nearest centroid to a vector; its distance is below
- * "below".  False if there is none.
+ * The page of a level with the nearest centroid to a vector; its distance is
+ * below "below".  False if there is none.
  */
 static bool
 nearest_page(HvIndex *index, const float *vector, int level, float below, HvNeighbor *nearest)
@@ -143,8 +148,8 @@ send_stray(Reassign *work, const HvRecentered *from, int i, BlockNumber to)
 }
 
 /*
- * The distances of a page's tuples to its centroid; returns their mean.  Spilled
- * copies count for nothing.
+ * The distances of a page's tuples to its centroid; returns their mean.
+ * Spilled copies count for nothing.
  */
 static float
 own_distances(const Reassign *work, const HvRecentered *page, float *distances)
@@ -167,7 +172,7 @@ own_distances(const Reassign *work, const HvRecentered *page, float *distances)
 	return n > 0 ? sum / n : 0;
 }
 
-/* Sends off what is nearer to another page than to any of the new centroids. */
+/* Finds tuples that are nearer to another page than to any new centroid. */
 static void
 find_outgoing(Reassign *work, int page)
 {
@@ -176,6 +181,7 @@ find_outgoing(Reassign *work, int page)
 	float		distances[MAX_TUPLES];
 	float		mean = own_distances(work, from, distances);
 
+	Assert(from->members->count <= MAX_TUPLES); /* I10 */
 	for (int i = 0; i < from->members->count; i++)
 	{
 		const float *vector = from->members->vectors[i];
@@ -199,7 +205,7 @@ find_outgoing(Reassign *work, int page)
 	}
 }
 
-/* Onto the new pages -------------------------------------------------------- */
+/* Tuples of their neighbours ---------------------------------------------- */
 
 /*
  * Sets likely[i] for each tuple i of a neighbour's page that may be nearer to
@@ -207,7 +213,7 @@ find_outgoing(Reassign *work, int page)
  * is where 2 <v, w> exceeds the difference of their squares.
  */
 static void
-ask_codes(Reassign *work, const Exchange *exchange, const HvNeighbor *center, bool *likely)
+compare_codes(Reassign *work, const Exchange *exchange, const HvNeighbor *center, bool *likely)
 {
 	const HvLayout *layout = &work->index->layout;
 	Page		page = (Page) exchange->members.image.data;
@@ -233,15 +239,19 @@ ask_codes(Reassign *work, const Exchange *exchange, const HvNeighbor *center, bo
 	}
 }
 
-/* Fetches what is nearer to a new centroid than to that of a neighbour's page. */
+/*
+ * Finds tuples of a neighbour that are nearer to a new centroid than to its
+ * own.
+ */
 static void
 find_incoming(Reassign *work, Exchange *exchange)
 {
 	int			bits = work->index->layout.code_bits;
 	bool		likely[MAX_TUPLES] = {false};
 
+	Assert(exchange->members.count <= MAX_TUPLES);	/* I10 */
 	for (int page = 0; page < work->npages; page++)
-		ask_codes(work, exchange, &work->pages[page].center, likely);
+		compare_codes(work, exchange, &work->pages[page].center, likely);
 
 	for (int i = 0; i < exchange->members.count; i++)
 	{
@@ -272,7 +282,7 @@ find_incoming(Reassign *work, Exchange *exchange)
 	}
 }
 
-/* Both ---------------------------------------------------------------------- */
+/* Both -------------------------------------------------------------------- */
 
 /* Finds the neighbours and reads their pages. */
 static void
@@ -338,6 +348,9 @@ HvReassign(const HvRecentered *pages, int npages, bool thorough, HvHeap *heap,
 {
 	Reassign	work = {0};
 
+	Assert(npages > 0 && npages <= HV_MAX_RECENTERED);
+	Assert(HvStoreStructureIsLocked(pages[0].members->index->relation));
+	Assert(npages == 1 || pages[0].members->level == pages[1].members->level);
 	work.index = pages[0].members->index;
 	work.heap = heap;
 	work.pages = pages;
@@ -366,6 +379,7 @@ HvReassignEntry(HvIndex *index, HvHeap *heap, const HvNeighbor *child, int level
 	HvNeighbor	nearest;
 	BlockNumber blocks[2];
 
+	Assert(HvStoreStructureIsLocked(index->relation));
 	if (level + 1 >= index->meta.height ||
 		!nearest_page(index, child->centroid, level + 1, FLT_MAX, &nearest) ||
 		nearest.block == parent->block ||
@@ -379,7 +393,7 @@ HvReassignEntry(HvIndex *index, HvHeap *heap, const HvNeighbor *child, int level
 }
 
 /*
- * A centroid is taken anew when it is off by more than this share of the mean
+ * A centroid is recomputed when it is off by more than this share of the mean
  * squared distance of its page's tuples.  The mean of thirty differs from that
  * of all by a thirtieth, so less is noise.
  */
@@ -392,24 +406,26 @@ has_drifted(const HvMembers *members, const float *centroid, const float *mean)
 	int			bits = members->index->layout.code_bits;
 	double		spread = 0;
 
+	Assert(members->count > 0 && members->vectors != NULL);
 	for (int i = 0; i < members->count; i++)
 		spread += HvKernel->l2_squared(members->vectors[i], mean, bits);
 	return HvKernel->l2_squared(centroid, mean, bits) > DRIFT * spread / members->count;
 }
 
 void
-HvSettleMembers(HvMembers *members, HvHeap *heap, HvParent *parent, float *mean,
-				HvSettled *result)
+HvRecenterMembers(HvMembers *members, HvHeap *heap, HvParent *parent, float *mean,
+				HvRecentering *result)
 {
 	HvIndex    *index = members->index;
 	HvRecentered page;
 	HvReassignment reassigned;
 	float	   *centroid = palloc(index->layout.code_bits * sizeof(float));
 
+	Assert(HvStoreStructureIsLocked(index->relation));
 	HvCentroidRead(index, parent->ref, centroid);
 	result->recentered = has_drifted(members, centroid, mean);
-	HvParentSettle(index, members->block, parent, result->recentered ? mean : NULL);
-	HV_DEBUG_POINT("settle-centroid");
+	HvParentRecenter(index, members->block, parent, result->recentered ? mean : NULL);
+	HV_DEBUG_POINT("recenter-centroid");
 
 	page.members = members;
 	page.center.block = members->block;
@@ -424,11 +440,11 @@ HvSettleMembers(HvMembers *members, HvHeap *heap, HvParent *parent, float *mean,
 }
 
 void
-HvSettleInner(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
+HvRecenterInner(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
 {
 	HvMembers  *members;
 	HvParent	parent;
-	HvSettled	result;
+	HvRecentering	result;
 	float	   *mean;
 
 	if (level >= index->meta.height || block == HV_ROOT_BLOCK)
@@ -444,5 +460,5 @@ HvSettleInner(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
 	HvMembersMean(members, mean);
 	HvParentFind(index, block, level, mean, &parent);
 	if (HvConvertPage(index, heap, parent.block, level + 1))
-		HvSettleMembers(members, heap, &parent, mean, &result);
+		HvRecenterMembers(members, heap, &parent, mean, &result);
 }

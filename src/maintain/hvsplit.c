@@ -4,19 +4,19 @@
  *	  Making room: a full page becomes two, a full root a level more.
  *
  * NOTES
- *	  A leaf is parted by 2-means over the vectors of its rows, read from the
- *	  heap; an inner page by the centroids of its children.  (Splits by the
- *	  codes alone cost five points of recall in a tree grown from nothing:
- *	  .916 against .963.)  All of that happens under the structure lock
- *	  alone, no page being locked.  Then one action of four pages makes the
- *	  change: the page, its new sibling, their parent, and the metapage, whose
- *	  structure counter both halves are stamped with.  After it, tuples of the
- *	  pages around that are nearer to one of the two new centroids, or the other
- *	  way round, change places (hvreassign.c).
+ *	  A leaf is partitioned by 2-means over the vectors of its rows, read from
+ *	  the heap; an inner page by the centroids of its children.  (Splits by the
+ *	  codes alone cost five points of recall in a tree grown from nothing: .916
+ *	  against .963.)  All of that happens under the structure lock alone, no
+ *	  page being locked.  Then one action of four pages makes the change: the
+ *	  page, its new sibling, their parent, and the metapage, whose structure
+ *	  counter both halves are stamped with.  After it, tuples move between the
+ *	  halves and the pages around, each to the nearest centroid
+ *	  (hvreassign.c).
  *
  *	  A parent that is full is split first, from the root downwards, so that
- *	  the parent of the page at hand always has room.  The root stays where it
- *	  is: its tuples move to two new pages below it.
+ *	  the parent of the page at hand always has room.  The root keeps its block:
+ *	  its tuples move to two new pages below it.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -59,9 +59,9 @@ check_interrupts(void *arg)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Parts the tuples in two; sets side and centroids. */
+/* Partitions the tuples in two; sets side and centroids. */
 static void
-part(Split *split)
+partition(Split *split)
 {
 	int			bits = split->index->layout.code_bits;
 	int			n = split->members.count;
@@ -72,6 +72,7 @@ part(Split *split)
 	HvClusters	clusters = {split->side, centroids, counts};
 	HvKmeansParams params = {0};
 
+	Assert(n >= HV_MIN_CAPACITY && split->members.vectors != NULL);
 	vectors.dims = bits;
 	vectors.count = vectors.capacity = n;
 	vectors.values = palloc((Size) n * bits);
@@ -90,21 +91,23 @@ part(Split *split)
 	if (HvKmeans(&vectors, members, n, &params,
 				 palloc(HvKmeansScratchSize(n, bits, 2)),
 				 &clusters) != 2)
-		elog(ERROR, "page of %d tuples could not be parted", n);
+		elog(ERROR, "page of %d tuples could not be split", n);
 	split->centroids[0] = centroids;
 	split->centroids[1] = centroids + bits;
 }
 
 /* Change ------------------------------------------------------------------ */
 
-/* Deals the tuples out to two empty pages. */
+/* Distributes the tuples to two empty pages. */
 static void
-deal_tuples(Split *split, Page left, Page right)
+distribute_tuples(Split *split, Page left, Page right)
 {
 	const HvLayout *layout = &split->index->layout;
 	Page		from = (Page) split->tuples.data;
 	int			size = HvPageEntrySize(from, layout);
 
+	Assert(HvPageCount(left) == 0 && HvPageCount(right) == 0);
+	Assert(HvPageCount(from) == split->members.count);
 	for (int i = 0; i < split->members.count; i++)
 	{
 		Page		to = split->side[i] == 0 ? left : right;
@@ -113,6 +116,8 @@ deal_tuples(Split *split, Page left, Page right)
 						  HvPageEntry(from, i, size)))
 			elog(ERROR, "half of a split page has no room");
 	}
+	Assert(HvPageCount(left) > 0 && HvPageCount(right) > 0);	/* I5 */
+	Assert(HvPageCount(left) + HvPageCount(right) == HvPageCount(from));
 }
 
 /* Stamps both halves with the next value of the structure counter. */
@@ -163,6 +168,8 @@ divide_page(Split *split, BlockNumber parent_block)
 	Page		parent;
 	HvMetaData *meta;
 
+	Assert(split->members.block != HV_ROOT_BLOCK);
+	Assert(before->mean_version == (uint16) index->meta.mean_version);	/* I7 */
 	split->blocks[0] = split->members.block;
 	split->blocks[1] = HvStoreAllocate(index->relation);
 	HvActionBegin(&action, index->relation);
@@ -178,7 +185,7 @@ divide_page(Split *split, BlockNumber parent_block)
 	meta = HvActionOpenMeta(&action);
 
 	HvPageInitKind(page, kind, level, before->mean_version);
-	deal_tuples(split, page, sibling);
+	distribute_tuples(split, page, sibling);
 	HvPageGetOpaque(page)->link = split->blocks[1];
 	HvPageGetOpaque(sibling)->link = before->link;
 	stamp(meta, page, sibling);
@@ -205,6 +212,8 @@ grow_root(Split *split, BlockNumber mean_block)
 	Page		root;
 	HvMetaData *meta;
 
+	Assert(split->members.block == HV_ROOT_BLOCK && level < HV_MAX_LEVEL);
+	Assert(mean_block != InvalidBlockNumber);	/* I9 */
 	split->blocks[0] = HvStoreAllocate(index->relation);
 	split->blocks[1] = HvStoreAllocate(index->relation);
 	HvActionBegin(&action, index->relation);
@@ -221,7 +230,7 @@ grow_root(Split *split, BlockNumber mean_block)
 	meta = HvActionOpenMeta(&action);
 
 	HvPageInitKind(root, HV_PAGE_INNER, level + 1, mean_version);
-	deal_tuples(split, pages[0], pages[1]);
+	distribute_tuples(split, pages[0], pages[1]);
 	change_parent(split, root, HV_ROOT_BLOCK);
 	stamp(meta, pages[0], pages[1]);
 	HvPageGetOpaque(root)->seq = meta->seq;
@@ -249,7 +258,7 @@ split_root(Split *split)
 	else
 		HvMembersLoad(&split->members, split->heap);
 	HV_DEBUG_POINT("split-read");
-	part(split);
+	partition(split);
 	for (int i = 0; i < 2; i++)
 		split->refs[i] = HvCentroidAdd(index, split->centroids[i]);
 	HV_DEBUG_POINT("split-centroid");
@@ -262,7 +271,7 @@ split_root(Split *split)
 		HvCentroidRemove(index, split->refs[i]);
 }
 
-/* What the two halves are to their neighbours: pages with new centroids. */
+/* Reassigns tuples of and to the two halves, which have new centroids. */
 static void
 reassign(Split *split, HvParent parent)
 {
@@ -292,7 +301,7 @@ reassign(Split *split, HvParent parent)
 		halves[i].center.norm2 = HvKernel->inner_product(split->centroids[i],
 														 split->centroids[i], bits);
 	}
-	deal_tuples(split, (Page) halves[0].members->image.data,
+	distribute_tuples(split, (Page) halves[0].members->image.data,
 				(Page) halves[1].members->image.data);
 	for (int i = 0; i < 2; i++)
 	{
@@ -302,7 +311,7 @@ reassign(Split *split, HvParent parent)
 						&own);
 	}
 	HvReassign(halves, 2, split->members.level > 0, split->heap, &result);
-	HvSettleInner(split->index, split->heap, parent.block, split->members.level + 1);
+	HvRecenterInner(split->index, split->heap, parent.block, split->members.level + 1);
 }
 
 /* Splits a page below a parent that has room. */
@@ -311,9 +320,10 @@ split_below(Split *split, const HvParent *parent)
 {
 	HvIndex    *index = split->index;
 
+	Assert(parent->children < index->layout.inner_capacity);	/* I10 */
 	HvMembersLoad(&split->members, split->heap);
 	HV_DEBUG_POINT("split-read");
-	part(split);
+	partition(split);
 	split->refs[0] = parent->ref;
 	split->refs[1] = HvCentroidAdd(index, split->centroids[1]);
 	HV_DEBUG_POINT("split-centroid");
@@ -328,8 +338,8 @@ split_below(Split *split, const HvParent *parent)
 }
 
 /*
- * Splits a page that is full; does nothing if it is not, or not any more what
- * it was taken for.  The structure lock is held, no page is locked.
+ * Splits a page that is full; does nothing if it is not full, or no longer a
+ * page of this level.  The structure lock is held, no page is locked.
  */
 static void
 split_page(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
@@ -338,6 +348,7 @@ split_page(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
 	float	   *near;
 	HvParent	parent;
 
+	Assert(HvStoreStructureIsLocked(index->relation));
 	CHECK_FOR_INTERRUPTS();
 	if (level > HV_MAX_LEVEL - 1)
 		elog(ERROR, "hvtree index \"%s\" is too high", RelationGetRelationName(index->relation));
@@ -361,7 +372,9 @@ split_page(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
 	HvParentFind(index, block, level, near, &parent);
 	if (parent.children >= index->layout.inner_capacity)
 	{
-		/* its tuples may move to another page: look for the parent again then */
+		/*
+		 * its tuples may move to another page: look for the parent again then
+		 */
 		split_page(index, heap, parent.block, level + 1);
 		HvParentFind(index, block, level, near, &parent);
 		if (parent.children >= index->layout.inner_capacity)

@@ -17,9 +17,9 @@
 #include "utils/relcache.h"
 
 /*
- * Splits a leaf that was seen full, unless somebody else has done so by now.
- * Nothing may be locked by the caller; takes the structure lock and gives it
- * back.  Memory is taken from, and freed in, a context of its own.
+ * Splits a leaf that was seen full, unless another backend has done so by now.
+ * The caller may hold no lock of the index; takes and releases the structure
+ * lock.  Memory is taken from, and freed in, a context of its own.
  */
 extern void HvSplitLeaf(Relation relation, Relation heap, BlockNumber leaf);
 

@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * hvvacuum.c
- *	  Removing dead rows, giving pages back.
+ *	  Removing dead rows, freeing pages.
  *
  * NOTES
  *	  ambulkdelete must show every tuple that was there at its start to the
- *	  callback, and splits may move tuples behind its back, to blocks that it
- *	  has passed.  What moved is stamped with the structure counter: after a
- *	  pass in block order, leaves with a newer stamp are visited again, until the
- *	  counter stands still.
+ *	  callback, and concurrent splits may move tuples to blocks that it has
+ *	  passed.  Pages that tuples moved to are stamped with the structure
+ *	  counter: after a pass in block order, leaves with a newer stamp are
+ *	  visited again, until the counter no longer changes.
  *
- *	  amvacuumcleanup looks after the tree (hvmaintain.c) within a budget.
+ *	  amvacuumcleanup maintains the tree (hvmaintain.c) within a budget.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -40,7 +40,7 @@
 /* passes over what splits changed before splits are held up */
 #define FREE_PASSES	3
 
-/* Bulk delete ----------------------------------------------------------------- */
+/* Bulk delete ------------------------------------------------------------- */
 
 typedef struct BulkDelete
 {
@@ -51,7 +51,9 @@ typedef struct BulkDelete
 	HvIndex    *index;
 } BulkDelete;
 
-/* The rows of a leaf that is newer than asked for; -1 if the page is none. */
+/*
+ * The rows of a leaf that is newer than newer_than; -1 if the page is not one.
+ */
 static int
 copy_rows(const HvLayout *layout, Page page, uint64 newer_than, bool all, uint64 *rows)
 {
@@ -61,6 +63,7 @@ copy_rows(const HvLayout *layout, Page page, uint64 newer_than, bool all, uint64
 		(all || HvPageGetOpaque(page)->seq > newer_than))
 	{
 		n = HvPageCount(page);
+		Assert(n <= layout->leaf_capacity && n <= MAX_TUPLES);	/* I10 */
 		for (int i = 0; i < n; i++)
 			rows[i] = HvRowPack(&HvPageLeafEntry(page, layout, i)->tid);
 	}
@@ -106,12 +109,17 @@ remove_rows(BulkDelete *bulk, BlockNumber block, const uint64 *dead, int ndead)
 	bulk->stats->tuples_removed += removed;
 }
 
-/* Asks about the rows of one leaf, with nothing locked, and removes the dead ones. */
+/*
+ * Asks about the rows of one leaf, with nothing locked, and removes the dead
+ * ones.
+ */
 static void
 clean_leaf(BulkDelete *bulk, BlockNumber block, uint64 *rows, int n)
 {
 	int			ndead = 0;
 
+	/* the callback may read the heap */
+	Assert(HvStoreNoPageIsLocked());
 	for (int i = 0; i < n; i++)
 	{
 		ItemPointerData tid;
@@ -126,7 +134,9 @@ clean_leaf(BulkDelete *bulk, BlockNumber block, uint64 *rows, int n)
 		remove_rows(bulk, block, rows, ndead);
 }
 
-/* One pass in block order over all leaves, or those stamped after newer_than. */
+/*
+ * One pass in block order over all leaves, or those stamped after newer_than.
+ */
 static void
 clean_leaves(BulkDelete *bulk, uint64 newer_than, bool all)
 {
@@ -209,7 +219,7 @@ hvbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	return bulk.stats;
 }
 
-/* Cleanup --------------------------------------------------------------------- */
+/* Cleanup ----------------------------------------------------------------- */
 
 /* The table of an index, which VACUUM has locked. */
 static Relation

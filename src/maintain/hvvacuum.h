@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvvacuum.h
- *	  Removing dead rows, giving pages back.
+ *	  Removing dead rows, freeing pages.
  *
  * Copyright (c) 2026, hvindex contributors
  *

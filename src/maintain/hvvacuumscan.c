@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * hvvacuumscan.c
- *	  What all pages of an index hold, and which of them need care.
+ *	  What all pages of an index hold, and which of them need maintenance.
  *
  * NOTES
- *	  One pass over all blocks, beside everything else that goes on, tells
- *	  VACUUM what to do.  What it does is decided again, page by page, under
- *	  the structure lock.
+ *	  One pass over all blocks, while others change the tree, finds what VACUUM
+ *	  has to do.  Each page is tested again, under the structure lock, before
+ *	  something is done with it.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -29,7 +29,10 @@
 #include "tree/hvinner.h"
 #include "tree/hvmove.h"
 
-/* a centroid page with this share of its slots free is proposed to inserts: 1 / 4 */
+/*
+ * a centroid page with this share of its slots free is proposed to inserts: 1
+ * / 4
+ */
 #define ROOMY_CENTROIDS		4
 
 /* Taking ------------------------------------------------------------------ */
@@ -42,7 +45,10 @@ HvVacuumScanIsDue(const HvIndex *index, Page page)
 		HvPageGetOpaque(page)->mean_version != (uint16) index->meta.mean_version;
 }
 
-/* Counts a leaf and says whether it is due; a page lock is held: no allocation. */
+/*
+ * Counts a leaf and says whether it is due; a page lock is held: no
+ * allocation.
+ */
 static bool
 count_leaf(HvVacuumScan *scan, Page page)
 {
@@ -58,7 +64,9 @@ count_leaf(HvVacuumScan *scan, Page page)
 	return scan->every_leaf || HvVacuumScanIsDue(scan->index, page);
 }
 
-/* Counts and lists a page, locked and then released; NULL is an all-zero one. */
+/*
+ * Counts and lists a page, locked and then released; NULL is an all-zero one.
+ */
 static void
 visit_page(HvVacuumScan *scan, BlockNumber block, Page page, Buffer buffer)
 {
@@ -103,7 +111,7 @@ visit_page(HvVacuumScan *scan, BlockNumber block, Page page, Buffer buffer)
 
 void
 HvVacuumScanTake(HvVacuumScan *scan, HvIndex *index, BufferAccessStrategy strategy,
-			 bool every_leaf)
+				 bool every_leaf)
 {
 	HvStoreStream *stream =
 		HvStoreStreamBeginRange(index->relation, &index->layout, HV_STREAM_MAINTENANCE,
@@ -113,6 +121,7 @@ HvVacuumScanTake(HvVacuumScan *scan, HvIndex *index, BufferAccessStrategy strate
 	Page		page;
 	Buffer		buffer;
 
+	Assert(index->meta.dim > 0 && HvStoreNoPageIsLocked());
 	memset(scan, 0, sizeof(HvVacuumScan));
 	scan->index = index;
 	scan->strategy = strategy;
@@ -126,9 +135,9 @@ HvVacuumScanTake(HvVacuumScan *scan, HvIndex *index, BufferAccessStrategy strate
 	HvStoreStreamEnd(stream);
 }
 
-/* Empty leaves -------------------------------------------------------------- */
+/* Empty leaves ------------------------------------------------------------ */
 
-/* Copies an inner page; false if it is none any more. */
+/* Copies an inner page; false if it is no longer one. */
 static bool
 copy_inner(const HvVacuumScan *scan, BlockNumber block, Page image)
 {
@@ -194,6 +203,7 @@ HvVacuumScanPrune(HvVacuumScan *scan)
 {
 	ListCell   *cell;
 
+	Assert(HvStoreStructureIsLocked(scan->index->relation));
 	if (scan->empty_leaves == NIL)
 		return;
 	foreach(cell, scan->inner_pages)
@@ -203,7 +213,7 @@ HvVacuumScanPrune(HvVacuumScan *scan)
 	}
 }
 
-/* Centroid slots ------------------------------------------------------------ */
+/* Centroid slots ---------------------------------------------------------- */
 
 static int
 compare_refs(const void *a, const void *b)
@@ -258,6 +268,7 @@ referenced_slots(const HvVacuumScan *scan, int64 *n)
 			const HvInnerEntryData *entry =
 				HvPageInnerEntry((Page) image.data, &scan->index->layout, i);
 
+			Assert(*n < size);
 			refs[(*n)++] = ((uint64) entry->centroid_block << 16) | entry->centroid_slot;
 		}
 	}
@@ -267,8 +278,9 @@ referenced_slots(const HvVacuumScan *scan, int64 *n)
 }
 
 /*
- * Looks at a page that is locked: the slots in use that nothing names.  Returns how
- * many slots it has in use in all, -1 if it is no centroid page any more.
+ * Looks at a page that is locked: the slots in use that nothing names.
+ * Returns how many slots it has in use in all, -1 if it is no centroid page
+ * any more.
  */
 static int
 lost_slots(const HvLayout *layout, Page page, BlockNumber block, const uint64 *refs,
@@ -294,8 +306,8 @@ lost_slots(const HvLayout *layout, Page page, BlockNumber block, const uint64 *r
 }
 
 /*
- * Frees slots of a centroid page, or the page itself where none is left in use, and
- * sets its link: one WAL record.
+ * Frees slots of a centroid page, or the page itself where none is left in
+ * use, and sets its link: one WAL record.
  */
 static void
 tidy_slots(HvVacuumScan *scan, BlockNumber block, uint64 lost, bool free_page,
@@ -306,6 +318,7 @@ tidy_slots(HvVacuumScan *scan, BlockNumber block, uint64 lost, bool free_page,
 
 	HvActionBegin(&action, scan->index->relation);
 	page = HvActionOpen(&action, &scan->index->layout, block);
+	Assert(free_page || link == InvalidBlockNumber || link < block);	/* I6 */
 	for (int slot = 0; lost != 0; slot++, lost >>= 1)
 	{
 		if (lost & 1)
@@ -323,12 +336,13 @@ tidy_slots(HvVacuumScan *scan, BlockNumber block, uint64 lost, bool free_page,
 	}
 }
 
-/* Shows inserts where the free slots are. */
+/* Makes the metapage name a centroid page with free slots. */
 static void
 propose(HvVacuumScan *scan, BlockNumber centroid_block)
 {
 	HvAction	action;
 
+	Assert(centroid_block != HV_META_BLOCK && centroid_block != HV_ROOT_BLOCK);
 	HvActionBegin(&action, scan->index->relation);
 	HvActionOpenMeta(&action)->centroid_block = centroid_block;
 	HvActionCommit(&action);
@@ -374,8 +388,9 @@ next_of_list(void *state)
 }
 
 /*
- * Tidies the centroid pages, given all slots that are named, upwards, each page with
- * room leading to the one below.  Returns the topmost page with room.
+ * Tidies the centroid pages, given all slots that are named, upwards, each
+ * page with room leading to the one below.  Returns the topmost page with
+ * room.
  */
 static BlockNumber
 collect_slots(HvVacuumScan *scan, BlockNumber proposed, const uint64 *refs, int64 n)
@@ -427,6 +442,7 @@ HvVacuumScanAll(HvVacuumScan *scan)
 	uint64	   *refs;
 	ListCell   *cell;
 
+	Assert(HvStoreStructureIsLocked(scan->index->relation));
 	HvMetaRead(scan->index->relation, &meta);
 	refs = referenced_slots(scan, &n);
 	roomy = collect_slots(scan, meta.centroid_block, refs, n);
@@ -443,6 +459,8 @@ HvVacuumScanRecord(const HvVacuumScan *scan)
 	HvAction	action;
 	HvMetaData *meta;
 
+	Assert(HvStoreStructureIsLocked(scan->index->relation));
+	Assert(scan->rows >= 0 && scan->rows <= scan->tuples);	/* I8 */
 	HvActionBegin(&action, scan->index->relation);
 	meta = HvActionOpenMeta(&action);
 	meta->rows = scan->rows;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvvacuumscan.h
- *	  What all pages of an index hold, and which of them need care.
+ *	  What all pages of an index hold, and which of them need maintenance.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -18,8 +18,9 @@
 #include "tree/hvmeta.h"
 
 /*
- * Has a tree page changed much since its centroid was taken, is it sparse, or are
- * its codes about another mean than that of index, which may be out of date?
+ * Has a tree page changed much since its centroid was taken, is it sparse, or
+ * are its codes about another mean than that of index, which may be out of
+ * date?
  */
 extern bool HvVacuumScanIsDue(const HvIndex *index, Page page);
 
@@ -42,23 +43,23 @@ typedef struct HvVacuumScan
 } HvVacuumScan;
 
 /*
- * Visits every page of an index that has a dimension, one at a time; free pages go
- * into the free space map.  index stays the caller's.  Others go on changing
- * the tree meanwhile.  No lock is held on entry or return.
+ * Visits every page of an index that has a dimension, one at a time; free
+ * pages go into the free space map.  index stays the caller's.  Others go on
+ * changing the tree meanwhile.  No lock is held on entry or return.
  */
 extern void HvVacuumScanTake(HvVacuumScan *scan, HvIndex *index, BufferAccessStrategy strategy,
-						 bool every_leaf);
+							 bool every_leaf);
 
 /*
- * Takes leaves that were found empty out of the tree, if they still are.  Structure
- * lock held.
+ * Takes leaves that were found empty out of the tree, if they still are.
+ * Structure lock held.
  */
 extern void HvVacuumScanPrune(HvVacuumScan *scan);
 
 /*
- * Gives back centroid slots that nothing names (a crash can leave some), and pages
- * left without any; shows inserts the way to the free slots.  Gives back the pages
- * of means that are not used any more.  Structure lock held.
+ * Frees centroid slots that nothing names (a crash can leave some), and pages
+ * left without any; makes the metapage name a page with free slots.  Frees the
+ * pages of means that are no longer used.  Structure lock held.
  */
 extern void HvVacuumScanAll(HvVacuumScan *scan);
 

@@ -73,8 +73,8 @@ ensure_current(HvIndex *index, Page page, BlockNumber block)
 }
 
 /*
- * Takes a slot of a page and makes the metapage propose that page; false where it
- * is full or no centroid page.  Then *next is the page to try instead.
+ * Takes a slot of a page and makes the metapage propose that page; false where
+ * it is full or no centroid page.  Then *next is the page to try instead.
  */
 static bool
 add_to_page(HvIndex *index, BlockNumber block, const float *centroid, HvCentroidRef *ref,
@@ -226,7 +226,8 @@ is_parent(HvIndex *index, BlockNumber at, int level, BlockNumber block, HvParent
 
 /*
  * Descends to where the page's tuples would be looked for, and widens that
- * until the parent is among the pages opened: the first look finds it as a rule.
+ * until the parent is among the pages opened: the first look finds it as a
+ * rule.
  */
 void
 HvParentFind(HvIndex *index, BlockNumber block, int level, const float *near,
@@ -278,8 +279,8 @@ HvParentMakeEntry(const HvIndex *index, BlockNumber child, HvCentroidRef ref,
 }
 
 void
-HvParentSettle(HvIndex *index, BlockNumber block, const HvParent *parent,
-			   const float *centroid)
+HvParentRecenter(HvIndex *index, BlockNumber block, const HvParent *parent,
+				 const float *centroid)
 {
 	const HvLayout *layout = &index->layout;
 	uint8	   *code = palloc(layout->code_bytes);

@@ -75,18 +75,19 @@ extern void HvParentFind(HvIndex *index, BlockNumber block, int level, const flo
 						 HvParent *parent);
 
 /*
- * Fills an inner entry and its code (code_bytes) for a child with this centroid.
+ * Fills an inner entry and its code (code_bytes) for a child with this
+ * centroid.
  */
 extern void HvParentMakeEntry(const HvIndex *index, BlockNumber child, HvCentroidRef ref,
 							  const float *centroid, uint8 *code, void *entry);
 
 /*
  * Gives a page a new centroid, where its parent routes by it and where inserts
- * compare with it, or leaves the old one (centroid NULL); either way, the page's
- * churn starts again at 0.  One WAL record; locks as above.
+ * compare with it, or leaves the old one (centroid NULL); either way, the
+ * page's churn starts again at 0.  One WAL record; locks as above.
  */
-extern void HvParentSettle(HvIndex *index, BlockNumber block, const HvParent *parent,
-						   const float *centroid);
+extern void HvParentRecenter(HvIndex *index, BlockNumber block, const HvParent *parent,
+							 const float *centroid);
 
 typedef struct HvNeighbor
 {
