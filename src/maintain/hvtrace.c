@@ -27,6 +27,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "arithmetic/hvspace.h"
 #include "maintain/hvtrace.h"
 #include "tree/hvdescend.h"
 #include "tree/hvleaf.h"
@@ -132,7 +133,7 @@ begin_query(HvTracer *tracer, uint64 id)
 	if (!there)
 		return false;
 	tracer->norm = HvMetricNorm(tracer->values, index->space.dim);
-	if (tracer->norm == 0 && index->space.metric != HV_METRIC_L2)
+	if (tracer->norm == 0 && !HvSpaceZeroHasOrder(index->space.metric))
 		return false;
 
 	tracer->id = id;
@@ -303,7 +304,7 @@ measure_row(HvTracer *tracer, const Found *found, HvTraceRow *row)
 		HvMetricDistance(space->metric, tracer->values, view.values, space->dim) : NAN;
 	HvTypeClose(&view);
 	square = HvSpaceSquareOf(space, distance, tracer->norm);
-	if (!isfinite(square) || (space->metric != HV_METRIC_IP &&
+	if (!isfinite(square) || (!HvSpaceNeedsLongest(space->metric) &&
 							  square <= COPY_SHARE * tracer->query->code.norm2))
 		return false;
 	row->square = (float) square;

@@ -39,6 +39,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "arithmetic/hvspace.h"
 #include "heap/hvdistcache.h"
 #include "page/hvcompat.h"
 #include "scan/hvinstrument.h"
@@ -202,7 +203,7 @@ take_query(HvScan *state, ScanKey key)
 	state->query_norm = HvMetricNorm(state->query.values, state->query.dim);
 
 	/* every cosine distance of it is NaN, every inner product 0 */
-	state->any_order = state->query_norm == 0 && state->type->metric != HV_METRIC_L2;
+	state->any_order = state->query_norm == 0 && !HvSpaceZeroHasOrder(state->type->metric);
 }
 
 /* A vector to search with where the query gives none: any will do. */
