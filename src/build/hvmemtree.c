@@ -29,6 +29,13 @@ images_release(HvPageSource *source, int handle)
 {
 }
 
+/* The tree is the builder's own. */
+static void
+images_suspect(HvPageSource *source, BlockNumber block, const char *problem)
+{
+	elog(ERROR, "page %u of a tree in memory %s", block, problem);
+}
+
 /* Adds an empty page; returns its block. */
 static BlockNumber
 add_page(HvMemTree *images, HvPageKind kind, int level)
@@ -45,6 +52,7 @@ HvMemTreeInit(HvMemTree *images, const HvLayout *layout, char *pages, int capaci
 	memset(images, 0, sizeof(HvMemTree));
 	images->source.get = images_get;
 	images->source.release = images_release;
+	images->source.suspect = images_suspect;
 	images->layout = layout;
 	images->capacity = capacity;
 	images->pages = pages;

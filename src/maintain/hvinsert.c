@@ -47,6 +47,7 @@ typedef struct Insertion
 	uint16		mean_version;
 	HvChoice	choice;
 	const HvLayout *layout;
+	HvPageSource *source;
 } Insertion;
 
 /* Encodes and places the row by the index as it is now. */
@@ -71,7 +72,8 @@ place_row(Insertion *insertion, ItemPointer tid)
 	insertion->entry->length_class = HvSpaceLengthClass(&index->space,
 														insertion->view.values);
 
-	HvStoreSourceInit(source, insertion->relation, &index->layout);
+	HvStoreSourceInit(source, insertion->relation, &index->layout, &index->meta);
+	insertion->source = &source->source;
 	HvChooserInit(chooser, &source->source, &index->layout, index->meta.spill != 0,
 				 CurrentMemoryContext);
 	HV_DEBUG_POINT("insert-opened");
@@ -102,6 +104,8 @@ append_copy(Insertion *insertion, int copy)
 			HvConvertLeaf(insertion->relation, insertion->heap, leaf);
 			return false;
 		case HV_APPEND_MOVED:
+			insertion->source->suspect(insertion->source, leaf,
+									   "is no leaf, but another one names it as a leaf");
 			return false;
 	}
 	return false;

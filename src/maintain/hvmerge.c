@@ -208,7 +208,7 @@ HvMergeRoot(HvIndex *index)
 
 	HvActionBegin(&action, index->relation);
 	child = HvActionOpen(&action, layout, entry.child);
-	if (HvPageGetOpaque(child)->level != level - 1)
+	if (!HvPageIsTree(child) || HvPageGetOpaque(child)->level != level - 1)
 		HvStoreCorrupted(index->relation, entry.child, "is not of the level that the root expects");
 	if (HvIndexIsOld(index, entry.child, HvPageGetOpaque(child)->mean_version))
 	{

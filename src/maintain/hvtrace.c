@@ -108,7 +108,7 @@ HvTracerBegin(HvIndex *index, HvHeap *heap, int width)
 	tracer->scored = palloc(index->layout.leaf_capacity * sizeof(HvCandidate));
 	tracer->values = palloc(index->space.dim * sizeof(float));
 	tracer->leaf_keys = palloc(width * sizeof(float));
-	HvStoreSourceInit(&tracer->source, index->relation, &index->layout);
+	HvStoreSourceInit(&tracer->source, index->relation, &index->layout, &index->meta);
 	return tracer;
 }
 
@@ -197,11 +197,11 @@ read_leaf(HvTracer *tracer, const HvNode *node)
 			repalloc_huge(tracer->found, tracer->found_size * sizeof(Found)) :
 			palloc(tracer->found_size * sizeof(Found));
 	}
-	page = HvStoreRead(index->relation, &index->layout, node->extra, NULL, &buffer);
+	page = HvStoreSourceLeaf(&tracer->source, node->extra, &buffer);
 	if (page == NULL)
 		return;
 	query = HvQueryFor(tracer->query, HvPageGetOpaque(page)->mean_version);
-	if (HvPageKindOf(page) == HV_PAGE_LEAF && query != NULL)
+	if (query != NULL)
 	{
 		tracer->leaf_keys[tracer->nleaves++] = node->key;
 		take_codes(tracer, page, query);

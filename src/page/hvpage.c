@@ -306,26 +306,76 @@ verify_tree_page(Page page, const HvLayout *layout)
 	return NULL;
 }
 
+/* Do the slots in use lie before pd_lower, and that where a slot ends? */
+static const char *
+verify_centroid_page(Page page, const HvLayout *layout)
+{
+	uint64		used = *slot_bitmap(page);
+	int			end = ((PageHeader) page)->pd_lower - HV_DATA_OFFSET;
+	int			slots;			/* that have ever been in use */
+
+	if (HvPageCount(page) != __builtin_popcountll(used))
+		return "has a slot count that disagrees with its bitmap";
+	if (layout == NULL)
+		return NULL;
+	slots = end / layout->slot_size;
+	if (end != slots * layout->slot_size || slots > layout->slots_per_page)
+		return "has a bound that is not the end of a slot";
+	if (slots < MAX_SLOTS && used >> slots != 0)
+		return "uses slots beyond its bounds";
+	return NULL;
+}
+
+/* What is wrong with an entry of a leaf, or NULL. */
+static const char *
+verify_leaf_entry(const HvLeafEntryData *entry)
+{
+	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&entry->tid);
+
+	if (offset == InvalidOffsetNumber || offset > MaxOffsetNumber ||
+		ItemPointerGetBlockNumberNoCheck(&entry->tid) == InvalidBlockNumber)
+		return "has a tuple without a valid row pointer";
+	if (entry->flags & ~HV_ENTRY_SPILLED)
+		return "has a tuple with unknown flags";
+	return NULL;
+}
+
+/* The same for an inner page. */
+static const char *
+verify_inner_entry(const HvInnerEntryData *entry, const HvLayout *layout)
+{
+	if (entry->child <= HV_ROOT_BLOCK || entry->child == InvalidBlockNumber)
+		return "names a child that cannot be";
+	if (entry->centroid_block <= HV_ROOT_BLOCK ||
+		entry->centroid_block == InvalidBlockNumber ||
+		entry->centroid_slot >= layout->slots_per_page)
+		return "names a centroid that cannot be";
+	if (entry->flags != 0 || entry->unused != 0)
+		return "has a tuple with unknown flags";
+	return NULL;
+}
+
 const char *
 HvPageVerifyTuples(Page page, const HvLayout *layout)
 {
-	HvPageOpaque opaque = HvPageGetOpaque(page);
-	int			n = opaque->ntuples;
+	bool		is_leaf = HvPageKindOf(page) == HV_PAGE_LEAF;
+	int			n = HvPageCount(page);
 	int			entry_size = HvPageEntrySize(page, layout);
+	const char *problem = NULL;
 
 	AssertInOrder(page, layout);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && problem == NULL; i++)
 	{
-		HvCodeFactors *factors = HvPageEntry(page, i, entry_size);
+		void	   *entry = HvPageEntry(page, i, entry_size);
+		const HvCodeFactors *factors = entry;
 
 		if (!isfinite(factors->norm2) || factors->norm2 < 0 ||
 			!isfinite(factors->scale) || factors->scale < 0)
-			return "has a tuple whose factors are not finite";
-		if (opaque->kind == HV_PAGE_LEAF &&
-			!ItemPointerIsValid(&HvPageLeafEntry(page, layout, i)->tid))
-			return "has a tuple without a valid row pointer";
+			problem = "has a tuple whose factors are not finite";
+		else
+			problem = is_leaf ? verify_leaf_entry(entry) : verify_inner_entry(entry, layout);
 	}
-	return NULL;
+	return problem;
 }
 
 const char *
@@ -334,31 +384,46 @@ HvPageVerify(Page page, const HvLayout *layout)
 	HvPageOpaque opaque;
 	PageHeader	header = (PageHeader) page;
 
-	if (PageGetSpecialSize(page) != MAXALIGN(sizeof(HvPageOpaqueData)) ||
+	if (header->pd_pagesize_version != (BLCKSZ | PG_PAGE_LAYOUT_VERSION) ||
 		header->pd_special != BLCKSZ - MAXALIGN(sizeof(HvPageOpaqueData)))
 		return "has a special area of the wrong size";
 	opaque = HvPageGetOpaque(page);
 	if (opaque->page_id != HV_PAGE_ID)
 		return "is not an hvtree page";
-	if (header->pd_lower > header->pd_upper || header->pd_upper > header->pd_special)
+	if (header->pd_lower < HV_DATA_OFFSET || header->pd_lower > header->pd_upper ||
+		header->pd_upper > header->pd_special)
 		return "has bounds out of order";
+	if (opaque->kind == HV_PAGE_LEAF || opaque->kind == HV_PAGE_INNER)
+		return verify_tree_page(page, layout);
 
+	/* what lies between the bounds is lost by the next WAL record */
+	if (header->pd_upper != header->pd_special)
+		return "has bounds that do not fit its kind";
 	switch ((HvPageKind) opaque->kind)
 	{
-		case HV_PAGE_LEAF:
-		case HV_PAGE_INNER:
-			return verify_tree_page(page, layout);
 		case HV_PAGE_CENTROID:
-			if (opaque->ntuples != __builtin_popcountll(*slot_bitmap(page)))
-				return "has a slot count that disagrees with its bitmap";
-			return NULL;
+			return verify_centroid_page(page, layout);
 		case HV_PAGE_MEAN:
 			if (header->pd_lower != HV_DATA_OFFSET + opaque->ntuples * sizeof(float))
 				return "has a number of floats that disagrees with its bounds";
 			return NULL;
-		case HV_PAGE_META:
 		case HV_PAGE_FREE:
+			if (opaque->ntuples != 0)
+				return "is free, but not empty";
 			return NULL;
+		case HV_PAGE_META:
+			return NULL;
+		default:
+			return "is of an unknown kind";
 	}
-	return "is of an unknown kind";
+}
+
+const char *
+HvPageVerifyAt(Page page, BlockNumber block, const HvLayout *layout)
+{
+	const char *problem = HvPageVerify(page, layout);
+
+	if (problem == NULL && HvPageGetOpaque(page)->block_tag != HvPageTag(block))
+		problem = "was written for another block";
+	return problem;
 }

@@ -86,7 +86,7 @@ typedef struct HvPageOpaqueData
 	uint8		level;			/* 0 = leaf */
 	uint16		churn;			/* tree pages: tuples that came or went since the
 								 * page's centroid was taken, at most 65535 */
-	uint16		unused;
+	uint16		block_tag;		/* HvPageTag of the page's own block */
 	uint16		page_id;		/* HV_PAGE_ID */
 } HvPageOpaqueData;
 
@@ -197,6 +197,7 @@ HV_DISK_FIELD(HvPageOpaqueData, mean_version, 14);
 HV_DISK_FIELD(HvPageOpaqueData, kind, 16);
 HV_DISK_FIELD(HvPageOpaqueData, level, 17);
 HV_DISK_FIELD(HvPageOpaqueData, churn, 18);
+HV_DISK_FIELD(HvPageOpaqueData, block_tag, 20);
 HV_DISK_FIELD(HvPageOpaqueData, page_id, 22);
 
 HV_DISK_SIZE(HvCodeFactors, 8);
@@ -295,6 +296,16 @@ HvCurveRank(int i)
 
 	Assert(i >= 0 && i < HV_CURVE_RANKS);
 	return ranks[i];
+}
+
+/*
+ * What a page keeps of its own block number, so that a page that was written to
+ * the place of another one is recognized.  Never 0.
+ */
+static inline uint16
+HvPageTag(BlockNumber block)
+{
+	return (uint16) (block % PG_UINT16_MAX + 1);
 }
 
 #define HvPageGetOpaque(page) ((HvPageOpaque) PageGetSpecialPointer(page))
@@ -418,10 +429,17 @@ extern const float *HvMeanPageGet(Page page, int *n);
 
 /*
  * What is wrong with this image as a page of hvtree, in words, or NULL.  Cheap:
- * every read calls it, so that no reader runs over the end of a damaged page.
- * With layout NULL only what does not depend on it is checked.
+ * every read does it, so that no reader runs over the end of a damaged page, and
+ * so that all content is within the bounds that Generic WAL keeps.  With layout
+ * NULL only what does not depend on it is looked at.
  */
 extern const char *HvPageVerify(Page page, const HvLayout *layout);
+
+/* The same, and was the image written for this block? */
+extern const char *HvPageVerifyAt(Page page, BlockNumber block, const HvLayout *layout);
+
+/* What is wrong with an image of the metapage, or NULL. */
+extern const char *HvMetaVerify(Page page);
 
 /* The same for each tuple of a tree page that HvPageVerify found in order. */
 extern const char *HvPageVerifyTuples(Page page, const HvLayout *layout);

@@ -23,6 +23,8 @@
 #include "storage/block.h"
 #include "storage/bufpage.h"
 
+#include "page/hvpage.h"
+
 typedef struct HvPageSource HvPageSource;
 
 struct HvPageSource
@@ -34,6 +36,20 @@ struct HvPageSource
 	 */
 	Page		(*get) (HvPageSource *source, BlockNumber block, int *handle);
 	void		(*release) (HvPageSource *source, int handle);
+
+	/*
+	 * The page of a block is not what another page says it is; problem is a verb
+	 * phrase.  No page is locked.  Returns if the tree has changed since "meta",
+	 * so that the page may have been freed and used again (src/README, "Free
+	 * pages"); else it is damaged, and an error is raised.
+	 */
+	void		(*suspect) (HvPageSource *source, BlockNumber block, const char *problem);
+
+	/*
+	 * The metapage as it was read before any page of the tree; NULL where nobody
+	 * else can change the tree, and nothing can be concluded from its fields.
+	 */
+	const HvMetaData *meta;
 };
 
 #endif							/* HVPAGESOURCE_H */

@@ -92,7 +92,8 @@ prepare(HvSearch *search)
 	search->scorer.margin = search->sizing.margin;
 	search->scorer.max_norm = search->index->space.max_norm;
 	search->scorer.cutoff = FLT_MAX;
-	HvStoreSourceInit(&search->source, search->relation, &search->index->layout);
+	HvStoreSourceInit(&search->source, search->relation, &search->index->layout,
+					  &search->index->meta);
 	HvDescentInit(&search->descent, &search->source.source, &search->index->layout,
 				  MIN_BEAM, search->context);
 	if (search->sizing.per_level.count > 0)
@@ -225,14 +226,15 @@ reserve(HvSearch *search)
 	return HvCandidatesReserve(&search->candidates, search->index->layout.leaf_capacity);
 }
 
-/* Reads one leaf. */
+/* Reads one leaf: the descent names it, or a link, which is a hint and may lead anywhere. */
 static BlockNumber
-read_leaf_page(HvSearch *search, BlockNumber block)
+read_leaf_page(HvSearch *search, BlockNumber block, bool is_link)
 {
 	HvCandidate *out = reserve(search);
 	Buffer		buffer;
-	Page		page = HvStoreRead(search->relation, &search->index->layout, block, NULL,
-								   &buffer);
+	Page		page = is_link ?
+		HvStoreRead(search->relation, &search->index->layout, block, NULL, &buffer) :
+		HvStoreSourceLeaf(&search->source, block, &buffer);
 
 	if (page == NULL)
 		return InvalidBlockNumber;
@@ -243,9 +245,12 @@ read_leaf_page(HvSearch *search, BlockNumber block)
 static void
 read_leaf(HvSearch *search, BlockNumber block)
 {
+	bool		is_link = false;
+
 	while (block != InvalidBlockNumber && is_mine(search, block))
 	{
-		block = read_leaf_page(search, block);
+		block = read_leaf_page(search, block, is_link);
+		is_link = true;
 		HV_DEBUG_POINT("scan-leaf");
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -293,6 +298,7 @@ finish(HvSearch *search)
 	uint64		done = search->since;
 	bool		locked = false;
 
+	HvDescentVerify(&search->descent);
 	for (int sweeps = 0;; sweeps++)
 	{
 		HvMetaData	meta;

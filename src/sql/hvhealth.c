@@ -140,7 +140,7 @@ probe_sample(HvHealth *health, Relation heap, Relation index)
 		return;
 	probe->heap = HvHeapBegin(heap, index, GetActiveSnapshot(), CurrentMemoryContext);
 	probe->vector = palloc(probe->index->space.rotate_dims * sizeof(float));
-	HvStoreSourceInit(&probe->source, index, &probe->index->layout);
+	HvStoreSourceInit(&probe->source, index, &probe->index->layout, &probe->index->meta);
 	HvChooserInit(&probe->chooser, &probe->source.source, &probe->index->layout, false,
 				 CurrentMemoryContext);
 	probe->chooser.shift = probe->index->shift;

@@ -124,10 +124,23 @@ HvStoreLock(Relation index, const HvLayout *layout, Buffer *buffer)
 		*buffer = InvalidBuffer;
 		return NULL;
 	}
-	problem = HvPageVerify(page, layout);
+	problem = HvPageVerifyAt(page, BufferGetBlockNumber(*buffer), layout);
 	if (problem)
 		HvStoreCorrupted(index, BufferGetBlockNumber(*buffer), problem);
 	return page;
+}
+
+void
+HvStoreReadMeta(Relation index, HvMetaData *meta)
+{
+	Buffer		buffer;
+	Page		page = HvStoreRead(index, NULL, HV_META_BLOCK, NULL, &buffer);
+	const char *problem = page ? HvMetaVerify(page) : "is empty";
+
+	if (problem)
+		HvStoreCorrupted(index, HV_META_BLOCK, problem);
+	memcpy(meta, HvPageGetMeta(page), sizeof(HvMetaData));
+	HvStoreRelease(buffer);
 }
 
 void
@@ -174,34 +187,6 @@ HvStoreBlocks(Relation index)
 	return RelationGetNumberOfBlocks(index);
 }
 
-static Page
-store_source_get(HvPageSource *source, BlockNumber block, int *handle)
-{
-	HvStoreSource *self = (HvStoreSource *) source;
-
-	Page		page = HvStoreRead(self->index, self->layout, block, NULL, handle);
-
-	/* the builder wrote it, so that no crash leaves it like that */
-	if (page == NULL && block == HV_ROOT_BLOCK)
-		HvStoreCorrupted(self->index, block, "is empty");
-	return page;
-}
-
-static void
-store_source_release(HvPageSource *source, int handle)
-{
-	HvStoreRelease(handle);
-}
-
-void
-HvStoreSourceInit(HvStoreSource *source, Relation index, const HvLayout *layout)
-{
-	source->source.get = store_source_get;
-	source->source.release = store_source_release;
-	source->index = index;
-	source->layout = layout;
-}
-
 void
 HvStoreLockStructure(Relation index)
 {
@@ -236,7 +221,7 @@ HvStoreAppend(Relation index, const HvLayout *layout, BlockNumber leaf,
 	buffer = ReadBuffer(index, leaf);
 	page = BufferGetPage(buffer);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	problem = PageIsNew(page) ? "is empty" : HvPageVerify(page, layout);
+	problem = PageIsNew(page) ? "is empty" : HvPageVerifyAt(page, leaf, layout);
 	if (problem)
 		HvStoreCorrupted(index, leaf, problem);
 	if (HvPageKindOf(page) != HV_PAGE_LEAF)
@@ -308,7 +293,8 @@ Page
 HvActionOpen(HvAction *action, const HvLayout *layout, BlockNumber block)
 {
 	Page		page = action_register(action, block, 0);
-	const char *problem = PageIsNew(page) ? "is empty" : HvPageVerify(page, layout);
+	const char *problem = PageIsNew(page) ? "is empty" :
+		HvPageVerifyAt(page, block, layout);
 
 	if (problem)
 		HvStoreCorrupted(action->index, block, problem);
@@ -331,7 +317,12 @@ HvActionCreate(HvAction *action, BlockNumber block, HvPageKind kind, int level,
 HvMetaData *
 HvActionOpenMeta(HvAction *action)
 {
-	return HvPageGetMeta(HvActionOpen(action, NULL, HV_META_BLOCK));
+	Page		page = HvActionOpen(action, NULL, HV_META_BLOCK);
+	const char *problem = HvMetaVerify(page);
+
+	if (problem)
+		HvStoreCorrupted(action->index, HV_META_BLOCK, problem);
+	return HvPageGetMeta(page);
 }
 
 #ifdef USE_ASSERT_CHECKING
@@ -408,6 +399,8 @@ action_release(HvAction *action)
 void
 HvActionCommit(HvAction *action)
 {
+	for (int i = 0; i < action->npages; i++)
+		HvPageGetOpaque(action->images[i])->block_tag = HvPageTag(action->blocks[i]);
 #ifdef USE_ASSERT_CHECKING
 	check_action(action);
 #endif
@@ -432,7 +425,7 @@ block_is_unused(Relation index, BlockNumber block)
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	unused = PageIsNew(page) ||
-		(HvPageVerify(page, NULL) == NULL && HvPageKindOf(page) == HV_PAGE_FREE);
+		(HvPageVerifyAt(page, block, NULL) == NULL && HvPageKindOf(page) == HV_PAGE_FREE);
 	UnlockReleaseBuffer(buffer);
 	return unused;
 }
@@ -453,7 +446,8 @@ HvStoreAllocate(Relation index)
 	Assert(HvStoreStructureIsLocked(index) && HvStoreNoPageIsLocked());
 	while ((block = GetFreeIndexPage(index)) != InvalidBlockNumber)
 	{
-		if (block > HV_ROOT_BLOCK && block_is_unused(index, block))
+		if (block > HV_ROOT_BLOCK && block_exists(index, block) &&
+			block_is_unused(index, block))
 			return block;
 	}
 	buffer = HvCompatExtendRelation(index, MAIN_FORKNUM);
@@ -475,6 +469,17 @@ HvStoreVacuumFreeMap(Relation index)
 	IndexFreeSpaceMapVacuum(index);
 }
 
+/* Makes an image the content of a locked page. */
+static void
+put_image(Buffer buffer, Page image)
+{
+	Page		page = BufferGetPage(buffer);
+
+	memcpy(page, image, BLCKSZ);
+	HvPageGetOpaque(page)->block_tag = HvPageTag(BufferGetBlockNumber(buffer));
+	MarkBufferDirty(buffer);
+}
+
 BlockNumber
 HvStoreBuildAppend(Relation index, ForkNumber fork, Page image)
 {
@@ -482,8 +487,7 @@ HvStoreBuildAppend(Relation index, ForkNumber fork, Page image)
 	BlockNumber block = BufferGetBlockNumber(buffer);
 
 	Assert(HvPageVerify(image, NULL) == NULL);	/* I2 */
-	memcpy(BufferGetPage(buffer), image, BLCKSZ);
-	MarkBufferDirty(buffer);
+	put_image(buffer, image);
 	UnlockReleaseBuffer(buffer);
 	return block;
 }
@@ -496,8 +500,7 @@ HvStoreBuildReplace(Relation index, ForkNumber fork, BlockNumber block, Page ima
 	Assert(HvPageVerify(image, NULL) == NULL);	/* I2 */
 	Assert((block == HV_META_BLOCK) == (HvPageKindOf(image) == HV_PAGE_META));	/* I1 */
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	memcpy(BufferGetPage(buffer), image, BLCKSZ);
-	MarkBufferDirty(buffer);
+	put_image(buffer, image);
 	UnlockReleaseBuffer(buffer);
 }
 

@@ -29,7 +29,6 @@
 
 #include "page/hvcompat.h"
 #include "page/hvpage.h"
-#include "page/hvpagesource.h"
 
 /* Raises ERRCODE_INDEX_CORRUPTED naming index and block; problem is a verb phrase. */
 pg_noreturn extern void HvStoreCorrupted(Relation index, BlockNumber block,
@@ -47,6 +46,12 @@ extern void HvStoreRelease(Buffer buffer);
 /* The same for a page that is pinned; the pin goes where it is all-zero. */
 extern Page HvStoreLock(Relation index, const HvLayout *layout, Buffer *buffer);
 
+/*
+ * Reads the metapage, verified but for the version of its format: the caller
+ * looks at that before it relies on any other field.  Nothing is held on return.
+ */
+extern void HvStoreReadMeta(Relation index, HvMetaData *meta);
+
 /* Copies a page as it is into image, unverified: for callers that look for damage. */
 extern void HvStoreCopy(Relation index, BlockNumber block,
 						BufferAccessStrategy strategy, Page image);
@@ -62,17 +67,6 @@ extern BufferAccessStrategy HvStoreBulkStrategy(void);
 
 /* number of blocks now */
 extern BlockNumber HvStoreBlocks(Relation index);
-
-/* a page source over an index */
-typedef struct HvStoreSource
-{
-	HvPageSource source;
-	Relation	index;
-	const HvLayout *layout;
-} HvStoreSource;
-
-extern void HvStoreSourceInit(HvStoreSource *source, Relation index,
-							  const HvLayout *layout);
 
 /*
  * The structure lock: a backend that changes inner pages or centroids, or moves
@@ -114,7 +108,7 @@ typedef struct HvAction
 	int			npages;
 	Buffer		buffers[MAX_GENERIC_XLOG_PAGES];
 	BlockNumber blocks[MAX_GENERIC_XLOG_PAGES];
-	Page		images[MAX_GENERIC_XLOG_PAGES];
+	Page		images[MAX_GENERIC_XLOG_PAGES]; /* to be changed */
 	const HvLayout *layouts[MAX_GENERIC_XLOG_PAGES];	/* for Asserts; NULL = unknown */
 } HvAction;
 

@@ -72,20 +72,18 @@ HvChooserInit(HvChooser *chooser, HvPageSource *source, const HvLayout *layout, 
 
 /*
  * Copies a leaf's centroid out of its page; false where the page or slot is
- * something else by now.
+ * something else by now, which takes a change of the tree.
  */
 static bool
 read_centroid(HvChooser *chooser, const HvNode *node, int8 *values, LeafSeen *seen)
 {
 	int			handle;
 	int			slot = HvNodeCentroidSlot(node);
-	bool		found;
-	Page		page = chooser->source->get(chooser->source, HvNodeCentroidBlock(node), &handle);
-
-	if (page == NULL)
-		return false;
-	found = HvPageKindOf(page) == HV_PAGE_CENTROID &&
+	BlockNumber block = HvNodeCentroidBlock(node);
+	Page		page = chooser->source->get(chooser->source, block, &handle);
+	bool		found = page && HvPageKindOf(page) == HV_PAGE_CENTROID &&
 		slot < chooser->layout->slots_per_page && HvCentroidPageIsUsed(page, slot);
+
 	if (found)
 	{
 		memcpy(values, HvCentroidPageGet(page, chooser->layout, slot, &seen->factors),
@@ -93,7 +91,11 @@ read_centroid(HvChooser *chooser, const HvNode *node, int8 *values, LeafSeen *se
 		seen->old = chooser->shift &&
 			HvPageGetOpaque(page)->mean_version != chooser->query.mean_version;
 	}
-	chooser->source->release(chooser->source, handle);
+	if (page)
+		chooser->source->release(chooser->source, handle);
+	if (!found)
+		chooser->source->suspect(chooser->source, block,
+								 "lacks a centroid that is referred to");
 	return found;
 }
 

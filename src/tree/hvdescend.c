@@ -15,7 +15,8 @@
  *	  many tuples move, links can form a circle.  It may have been freed and
  *	  used for something else: then its kind or level is wrong and it is
  *	  skipped.  Rows that are missed that way are found by a scan's last
- *	  resort, the sweep (hvscan.c).
+ *	  resort, the sweep (hvscan.c).  Where the structure counter says that nothing
+ *	  of that can have happened, the page is damaged (HvPageSource.suspect).
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -157,6 +158,37 @@ note_opened(HvDescent *descent, BlockNumber block)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Reads a page that is named as an inner page of a level, as a page source does;
+ * NULL if it is none any more.
+ */
+static Page
+get_inner(HvDescent *descent, BlockNumber block, int level, int *handle)
+{
+	HvPageSource *source = descent->source;
+	Page		page = source->get(source, block, handle);
+
+	if (page && HvPageKindOf(page) == HV_PAGE_INNER && HvPageGetOpaque(page)->level == level)
+		return page;
+	if (page)
+		source->release(source, *handle);
+	source->suspect(source, block, page ?
+					"is not of the level that the page above expects" :
+					"is empty, but another one names it as an inner page");
+	return NULL;
+}
+
+/* More nodes of a level than the tree has leaves: some are named twice. */
+static void
+check_count(HvDescent *descent, BlockNumber block, int level)
+{
+	const HvMetaData *meta = descent->source->meta;
+
+	if (meta && meta->height > 0 && descent->levels[level].count > meta->leaves)
+		descent->source->suspect(descent->source, block,
+								 "and others name more pages than the index has");
+}
+
 /* Opens an inner node, and what was split off it since the descent began. */
 static void
 open_node(HvDescent *descent, BlockNumber block, int level)
@@ -168,16 +200,14 @@ open_node(HvDescent *descent, BlockNumber block, int level)
 		Page		page;
 
 		reserve(descent, &descent->levels[level - 1]);
-		page = descent->source->get(descent->source, block, &handle);
+		page = get_inner(descent, block, level, &handle);
 		if (page == NULL)
 			return;
-		if (HvPageKindOf(page) == HV_PAGE_INNER && HvPageGetOpaque(page)->level == level)
-		{
-			if (HvPageGetOpaque(page)->seq > descent->seq)
-				next = HvPageGetOpaque(page)->link;
-			score_children(descent, page, level);
-		}
+		if (HvPageGetOpaque(page)->seq > descent->seq)
+			next = HvPageGetOpaque(page)->link;
+		score_children(descent, page, level);
 		descent->source->release(descent->source, handle);
+		check_count(descent, block, level - 1);
 		if (next != InvalidBlockNumber || descent->opened)
 			note_opened(descent, block);
 		block = block <= INT_MAX ? next : InvalidBlockNumber;
@@ -218,6 +248,9 @@ open_root(HvDescent *descent)
 		expected = level;
 	}
 	descent->height = expected;
+	if (descent->source->meta && expected != descent->source->meta->height)
+		descent->source->suspect(descent->source, HV_ROOT_BLOCK,
+								 "is not as high as the metapage says");
 }
 
 /* How many nodes of a level to open in order to find so many leaves. */
@@ -307,6 +340,58 @@ HvDescentNext(HvDescent *descent)
 	HvLevelNodes *bottom = &descent->levels[0];
 
 	return bottom->taken < bottom->sorted ? &bottom->nodes[bottom->taken++] : NULL;
+}
+
+static int
+compare_blocks(const void *a, const void *b)
+{
+	BlockNumber ba = *(const BlockNumber *) a;
+	BlockNumber bb = *(const BlockNumber *) b;
+
+	return ba < bb ? -1 : ba > bb;
+}
+
+/* A block that is among the leaves twice, or InvalidBlockNumber. */
+static BlockNumber
+find_twin(const HvLevelNodes *bottom)
+{
+	BlockNumber *blocks = MemoryContextAllocHuge(CurrentMemoryContext,
+												 Max(bottom->count, 1) * sizeof(BlockNumber));
+	BlockNumber twin = InvalidBlockNumber;
+
+	for (int i = 0; i < bottom->count; i++)
+		blocks[i] = bottom->nodes[i].extra;
+	qsort(blocks, bottom->count, sizeof(BlockNumber), compare_blocks);
+	for (int i = 1; i < bottom->count; i++)
+	{
+		if (blocks[i] == blocks[i - 1])
+			twin = blocks[i];
+	}
+	pfree(blocks);
+	return twin;
+}
+
+/*
+ * That each leaf has one name, and that there are as many as the metapage says,
+ * means that none has lost its name: an inner page that is an older copy of itself,
+ * or a copy of another one, shows here and nowhere else.
+ */
+void
+HvDescentVerify(HvDescent *descent)
+{
+	const HvLevelNodes *bottom = &descent->levels[0];
+	HvPageSource *source = descent->source;
+	BlockNumber twin;
+
+	Assert(HvDescentExhausted(descent));
+	if (source->meta == NULL || descent->height == 0)
+		return;
+	if (bottom->count != source->meta->leaves)
+		source->suspect(source, HV_META_BLOCK,
+						"counts more or fewer leaves than the inner pages name");
+	twin = find_twin(bottom);
+	if (twin != InvalidBlockNumber)
+		source->suspect(source, twin, "is named as a leaf twice");
 }
 
 bool

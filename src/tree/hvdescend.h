@@ -102,4 +102,10 @@ extern const HvNode *HvDescentNext(HvDescent *descent);
 /* Has every leaf that there was been given out? */
 extern bool HvDescentExhausted(const HvDescent *descent);
 
+/*
+ * After that: raises an error if the inner pages name a leaf twice, or another
+ * number of leaves than the metapage counts, and the tree has not changed since.
+ */
+extern void HvDescentVerify(HvDescent *descent);
+
 #endif							/* HVDESCEND_H */

@@ -146,7 +146,8 @@ open_slot(HvIndex *index, HvAction *action, HvCentroidRef ref)
 {
 	Page		page = HvActionOpen(action, &index->layout, ref.block);
 
-	if (HvPageKindOf(page) != HV_PAGE_CENTROID || !HvCentroidPageIsUsed(page, ref.slot))
+	if (HvPageKindOf(page) != HV_PAGE_CENTROID ||
+		ref.slot >= index->layout.slots_per_page || !HvCentroidPageIsUsed(page, ref.slot))
 		HvStoreCorrupted(index->relation, ref.block, "lacks a centroid that is referred to");
 	return page;
 }
@@ -242,7 +243,7 @@ HvParentFind(HvIndex *index, BlockNumber block, int level, const float *near,
 	Assert(HvStoreStructureIsLocked(index->relation));
 	Assert(level >= 0 && level < HV_MAX_LEVEL);
 	HvIndexQuery(index, near, query);
-	HvStoreSourceInit(&source, index->relation, &index->layout);
+	HvStoreSourceInit(&source, index->relation, &index->layout, NULL);
 	HvDescentInit(&descent, &source.source, &index->layout, FIRST_BEAM, CurrentMemoryContext);
 	/* nothing moves under the structure lock: no link need be followed */
 	HvDescentBegin(&descent, query, PG_UINT64_MAX);
@@ -339,7 +340,7 @@ HvNeighborsFind(HvIndex *index, const float *center, int level,
 	Assert(HvStoreStructureIsLocked(index->relation));
 	Assert(level >= 0 && level <= HV_MAX_LEVEL && limit > 0);
 	HvIndexQuery(index, center, query);
-	HvStoreSourceInit(&source, index->relation, &index->layout);
+	HvStoreSourceInit(&source, index->relation, &index->layout, NULL);
 	HvDescentInit(&descent, &source.source, &index->layout, NEIGHBOR_BEAM,
 				  CurrentMemoryContext);
 	/* nothing moves under the structure lock: no link need be followed */

@@ -12,11 +12,12 @@
  */
 #include "postgres.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "utils/memutils.h"
 
+#include "arithmetic/hvmetric.h"
+#include "heap/hvtype.h"
 #include "tree/hvmeta.h"
 
 /*
@@ -34,81 +35,18 @@ typedef struct MetaCache
 
 #define CACHE_HEADER_SIZE	MAXALIGN(sizeof(MetaCache))
 
-/* What is wrong with a curve, or NULL. */
-static const char *
-verify_curve(const HvCurve *curve)
-{
-	if (curve->queries == 0)
-		return NULL;
-	if (!isfinite(curve->rows) || curve->rows < 0)
-		return "was measured with a number of rows that is none";
-	for (int i = 0; i < HV_CURVE_TARGETS * HV_CURVE_RANKS; i++)
-	{
-		const HvCurvePoint *point = &curve->points[i / HV_CURVE_RANKS][i % HV_CURVE_RANKS];
-
-		if (!(point->margin >= 0 && point->margin <= HV_CURVE_MOST_MARGIN))
-			return "has a margin out of range";
-		if (!(point->stop > 0 && point->stop <= HV_CURVE_MOST_STOP))
-			return "has a distance to stop at out of range";
-		if (!(point->leaves >= 1 && point->leaves <= HV_CURVE_MOST_LEAVES &&
-			  point->read >= 1 && point->read <= HV_CURVE_MOST_LEAVES &&
-			  point->fetches >= 1 && point->fetches <= FLT_MAX))
-			return "has sizes of scans out of range";
-	}
-	return NULL;
-}
-
-const char *
-HvMetaVerify(Page page)
-{
-	const HvMetaData *meta = HvPageGetMeta(page);
-	const char *problem = HvPageVerify(page, NULL);
-
-	if (problem)
-		return problem;
-	if (HvPageKindOf(page) != HV_PAGE_META)
-		return "is not a metapage";
-	if (meta->magic != HV_MAGIC)
-		return "is not the metapage of an hvtree index";
-	if (meta->version != HV_FORMAT_VERSION)
-		return NULL;			/* nothing else can be said */
-	if (meta->metric < HV_METRIC_L2 || meta->metric > HV_METRIC_COSINE)
-		return "names an unknown metric";
-	if (meta->dim == 0)
-		return NULL;
-	if (meta->dim > HV_MAX_DIMENSIONS ||
-		meta->code_bits != (uint32) HvSpaceCodeBits((HvMetric) meta->metric, meta->dim))
-		return "has a number of dimensions out of range";
-	if (meta->leaf_entry_size < sizeof(HvLeafEntryData) ||
-		meta->inner_entry_size < sizeof(HvInnerEntryData) ||
-		meta->leaf_entry_size % 8 != 0 || meta->inner_entry_size % 8 != 0 ||
-		meta->leaf_capacity < 2 || meta->inner_capacity < 2 ||
-		meta->leaf_capacity >
-		HvLayoutMaxTuples(meta->code_bits / 8, meta->leaf_entry_size) ||
-		meta->inner_capacity >
-		HvLayoutMaxTuples(meta->code_bits / 8, meta->inner_entry_size))
-		return "has tuple sizes out of range";
-	return verify_curve(&meta->curve);
-}
-
 void
 HvMetaRead(Relation relation, HvMetaData *meta)
 {
-	Buffer		buffer;
-	Page		page = HvStoreRead(relation, NULL, HV_META_BLOCK, NULL, &buffer);
-	const char *problem = page ? HvMetaVerify(page) : "is empty";
-
-	if (problem)
-		HvStoreCorrupted(relation, HV_META_BLOCK, problem);
-	memcpy(meta, HvPageGetMeta(page), sizeof(HvMetaData));
-	HvStoreRelease(buffer);
-
+	HvStoreReadMeta(relation, meta);
 	if (meta->version != HV_FORMAT_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("index \"%s\" has format version %u, this hvindex reads version %d",
 						RelationGetRelationName(relation), meta->version, HV_FORMAT_VERSION),
 				 errhint("REINDEX the index, or install the hvindex that made it.")));
+	if (meta->metric != (uint32) HvTypeInfoFor(relation)->metric)
+		HvStoreCorrupted(relation, HV_META_BLOCK, "names another metric than its operator class");
 }
 
 void
@@ -129,51 +67,87 @@ HvMetaPageInit(Page page, const HvMetaData *meta)
 	Assert(HvMetaVerify(page) == NULL); /* I1 */
 }
 
-/*
- * An index from before there were curves has a metapage that ends before the
- * curve, and Generic WAL keeps nothing of what is beyond a page's end.
- */
 void
 HvMetaSetCurve(Relation relation, const HvCurve *curve)
 {
 	HvAction	action;
-	Page		page;
 
 	HvActionBegin(&action, relation);
-	page = HvActionOpen(&action, NULL, HV_META_BLOCK);
-	HvPageGetMeta(page)->curve = *curve;
-	((PageHeader) page)->pd_lower =
-		(char *) HvPageGetMeta(page) + sizeof(HvMetaData) - (char *) page;
-	Assert(HvMetaVerify(page) == NULL); /* I1 */
+	HvActionOpenMeta(&action)->curve = *curve;
 	HvActionCommit(&action);
 }
 
-/* Reads the mean from its chain of pages into mean, n floats. */
-static void
-read_mean(Relation relation, BlockNumber block, float *mean, int n)
+/*
+ * Copies the floats of one mean page to the end of a mean of n floats, of which
+ * *got are there.  Returns what is wrong with the page, or NULL.
+ */
+static const char *
+copy_mean_page(Page page, uint16 mean_version, float *mean, int n, int *got)
 {
-	int			got = 0;
+	int			here;
+	const float *values;
 
-	while (got < n)
+	if (page == NULL || HvPageKindOf(page) != HV_PAGE_MEAN ||
+		HvPageGetOpaque(page)->mean_version != mean_version)
+		return "is no page of the mean that is referred to";
+	values = HvMeanPageGet(page, &here);
+	if (here == 0 || here > n - *got)
+		return "has a mean of the wrong length";
+	if (!HvMetricAllFinite(values, here))
+		return "has a mean that is not finite";
+	memcpy(mean + *got, values, here * sizeof(float));
+	*got += here;
+	return NULL;
+}
+
+/* Is the mean that meta names the present one, or the one before? */
+static bool
+mean_is_named(Relation relation, const HvMetaData *meta)
+{
+	HvMetaData	now;
+
+	HvMetaRead(relation, &now);
+	return now.mean_version == meta->mean_version && now.mean_block == meta->mean_block &&
+		now.flags == meta->flags && now.old_mean_block == meta->old_mean_block;
+}
+
+/*
+ * Reads a mean that meta names from its chain of pages, n floats.  False if the mean
+ * has changed since meta was read, so that VACUUM may have freed the pages.
+ */
+static bool
+read_mean(Relation relation, const HvMetaData *meta, bool old, float *mean, int n)
+{
+	BlockNumber block = old ? meta->old_mean_block : meta->mean_block;
+	uint16		mean_version = (uint16) (meta->mean_version - (old ? 1 : 0));
+
+	for (int got = 0; got < n;)
 	{
-		Buffer		buffer;
-		Page		page;
-		int			here;
-		const float *values;
+		BlockNumber next = InvalidBlockNumber;
+		const char *problem = "ends too early, or is the end of a mean that does";
 
-		if (block == InvalidBlockNumber)
-			HvStoreCorrupted(relation, HV_META_BLOCK, "names a mean that is too short");
-		page = HvStoreRead(relation, NULL, block, NULL, &buffer);
-		if (page == NULL || HvPageKindOf(page) != HV_PAGE_MEAN)
-			HvStoreCorrupted(relation, block, "should be a mean page");
-		values = HvMeanPageGet(page, &here);
-		if (here == 0 || here > n - got)
-			HvStoreCorrupted(relation, block, "has a mean of the wrong length");
-		memcpy(mean + got, values, here * sizeof(float));
-		got += here;
-		block = HvPageGetOpaque(page)->link;
-		HvStoreRelease(buffer);
+		if (block != InvalidBlockNumber)
+		{
+			Buffer		buffer;
+			Page		page = HvStoreRead(relation, NULL, block, NULL, &buffer);
+
+			problem = copy_mean_page(page, mean_version, mean, n, &got);
+			if (page)
+			{
+				next = HvPageGetOpaque(page)->link;
+				HvStoreRelease(buffer);
+			}
+		}
+		if (problem)
+		{
+			if (mean_is_named(relation, meta))
+				HvStoreCorrupted(relation, block != InvalidBlockNumber ? block : HV_META_BLOCK,
+								 problem);
+			return false;
+		}
+		block = next;
 	}
+	return true;
 }
 
 BlockNumber
@@ -261,20 +235,25 @@ cache_fits(const MetaCache *cache, const HvMetaData *meta)
 		cache->meta.old_mean_block == meta->old_mean_block;
 }
 
-/* shift <- what takes a vector from the mean in "space" to the mean before. */
-static void
+/*
+ * shift <- what takes a vector from the mean in "space" to the mean before; false as
+ * read_mean.
+ */
+static bool
 compute_shift(Relation relation, const HvMetaData *meta, const HvSpace *space, float *shift)
 {
 	float	   *difference = palloc(space->rotate_dims * sizeof(float));
 
 	Assert(meta->flags & HV_META_CONVERTING);
 	Assert(space->mean != NULL && space->center_dims <= space->rotate_dims);
-	read_mean(relation, meta->old_mean_block, difference, space->center_dims);
+	if (!read_mean(relation, meta, true, difference, space->center_dims))
+		return false;
 	for (int i = 0; i < space->center_dims; i++)
 		difference[i] = space->mean[i] - difference[i];
 	HvSpaceRotate(space, difference);
 	memcpy(shift, difference, space->code_bits * sizeof(float));
 	pfree(difference);
+	return true;
 }
 
 /* The sizes of what is kept of an index with a dimension. */
@@ -312,8 +291,8 @@ find_parts(const MetaCache *cache, char *at, HvRotation **rotation, float **mean
 		(float *) (at + cache->rotation_size + cache->mean_size) : NULL;
 }
 
-/* Fills the relation cache from the metapage; means may be read. */
-static void
+/* Fills the relation cache from the metapage; means may be read.  False as read_mean. */
+static bool
 fill_cache(Relation relation, const HvMetaData *meta)
 {
 	MetaCache	header;
@@ -330,16 +309,17 @@ fill_cache(Relation relation, const HvMetaData *meta)
 	if (meta->dim > 0)
 		HvRotationInit(rotation, HvSpaceRotateDims((HvMetric) meta->metric, meta->dim),
 					   meta->seed);
-	if (mean)
-		read_mean(relation, meta->mean_block, mean,
-				  HvSpaceCenterDims((HvMetric) meta->metric, meta->dim));
+	if (mean && !read_mean(relation, meta, false, mean,
+						   HvSpaceCenterDims((HvMetric) meta->metric, meta->dim)))
+		return false;
 	if (shift)
 	{
 		HvSpace		space;
 
 		HvSpaceInit(&space, (HvMetric) meta->metric, meta->dim, meta->max_norm, mean,
 					rotation);
-		compute_shift(relation, meta, &space, shift);
+		if (!compute_shift(relation, meta, &space, shift))
+			return false;
 	}
 
 	kept = MemoryContextAlloc(relation->rd_indexcxt, cache_size(cache));
@@ -348,6 +328,29 @@ fill_cache(Relation relation, const HvMetaData *meta)
 	if (relation->rd_amcache)
 		pfree(relation->rd_amcache);
 	relation->rd_amcache = kept;
+	return true;
+}
+
+/*
+ * An index without a dimension has a root without rows: the dimension is stored
+ * before the first row is.
+ */
+static void
+require_empty(Relation relation)
+{
+	Buffer		buffer;
+	Page		page = HvStoreRead(relation, NULL, HV_ROOT_BLOCK, NULL, &buffer);
+	bool		is_empty = page && HvPageKindOf(page) == HV_PAGE_LEAF &&
+		HvPageCount(page) == 0;
+	HvMetaData	meta;
+
+	if (page)
+		HvStoreRelease(buffer);
+	if (is_empty)
+		return;
+	HvMetaRead(relation, &meta);
+	if (meta.dim == 0)
+		HvStoreCorrupted(relation, HV_ROOT_BLOCK, "is not the empty leaf of an index without rows");
 }
 
 /*
@@ -366,9 +369,11 @@ HvIndexOpen(Relation relation)
 	float	   *shift;
 	Size		size;
 
-	HvMetaRead(relation, &meta);
-	if (!cache_fits(relation->rd_amcache, &meta))
-		fill_cache(relation, &meta);
+	do
+		HvMetaRead(relation, &meta);
+	while (!cache_fits(relation->rd_amcache, &meta) && !fill_cache(relation, &meta));
+	if (meta.dim == 0)
+		require_empty(relation);
 
 	/* no catalog access from here on: the cache stays where it is */
 	cache = relation->rd_amcache;

@@ -20,7 +20,7 @@
 
 #include "arithmetic/hvspace.h"
 #include "page/hvpage.h"
-#include "storage/hvstore.h"
+#include "storage/hvstoresource.h"
 #include "tree/hvoptions.h"
 #include "tree/hvquery.h"
 
@@ -63,9 +63,6 @@ extern void HvMetaRecall(Relation relation, HvMetaData *meta);
 
 /* The layout that a metapage describes. */
 extern void HvMetaLayout(const HvMetaData *meta, HvLayout *layout);
-
-/* What is wrong with a metapage image, or NULL. */
-extern const char *HvMetaVerify(Page page);
 
 /* An image of the metapage. */
 extern void HvMetaPageInit(Page page, const HvMetaData *meta);

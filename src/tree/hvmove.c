@@ -178,8 +178,10 @@ HvMoveOut(HvIndex *index, const HvRemoval *removal)
 	HvPageInitKind(page, HV_PAGE_FREE, 0, 0);
 	if (removal->level == 0)
 		meta->leaves = Max(meta->leaves, 2) - 1;
+	/* a backend that still knows the page's number must see that the tree has changed */
+	meta->seq++;
 	if (has_target)
-		HvPageGetOpaque(target)->seq = ++meta->seq;
+		HvPageGetOpaque(target)->seq = meta->seq;
 	HvActionCommit(&action);
 	HvStoreRecordFree(index->relation, removal->block);
 	HV_DEBUG_POINT("merge-freed");
