@@ -239,6 +239,11 @@ unlike(printed($operations, qr/EXPLAIN.*barrier/s), qr/items_embedding_idx/,
 my $allowed = () = printed($operations, qr/nearest_allowed/) =~ /^\d+$/mg;
 is($allowed, 10, 'operations: a function does it');
 is( $node->safe_psql('operations', q{
+		SELECT count(*) FROM nearest_allowed(array_fill(0.5::real, ARRAY[64]), 10);
+		SELECT index, rows_emitted >= 10 FROM hvtree_last_scan()}),
+	"10\nitems_embedding_idx|t",
+	'operations: by the index');
+is( $node->safe_psql('operations', q{
 		SET ROLE reader;
 		SELECT count(*), count(*) FILTER (WHERE category >= 4)
 		FROM (SELECT category FROM items ORDER BY embedding <=> array_fill(0.5::real, ARRAY[64]) LIMIT 10) s}),
