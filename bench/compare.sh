@@ -33,6 +33,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cluster.sh"
+. "$here/sets.sh"
 . "$here/compare_steps.sh"
 
 sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine

@@ -41,22 +41,10 @@ add_line()
 	(IFS=$'\t'; printf '%s\n' "$*") >>"$file"
 }
 
-# set_file PART: a file of the set $name, whatever its values are
-set_file()
-{
-	local ending
-	for ending in fbin f16bin u8bin fbin.gz f16bin.gz u8bin.gz; do
-		if [ -f "$data/$name-$1.$ending" ]; then
-			echo "$data/$name-$1.$ending"
-			return
-		fi
-	done
-}
-
 # use_entry NAME[/METRIC][@STORAGE][=METHOD,...]
 use_entry()
 {
-	local rest=$1 file
+	local rest=$1
 	methods=$all_methods
 	case $rest in *=*) methods=${rest##*=} methods=${methods//,/ } rest=${rest%=*} ;; esac
 	storage=external
@@ -73,13 +61,10 @@ use_entry()
 			truth=$out/truth/$label-$metric-$queries.ibin
 			;;
 		*)
-			base=$(set_file base)
-			query=$(set_file query)
+			base=$(find_vectors "$name" base)
+			query=$(find_vectors "$name" query)
 			label=$name
-			truth=
-			for file in "$data/$name-gt100-$metric.ibin" "$data/$name-gt100.ibin"; do
-				[ -n "$truth" ] || [ ! -f "$file" ] || truth=$file
-			done
+			truth=$(find_truth "$name" "$metric")
 			;;
 	esac
 	label=$label-$metric

@@ -74,43 +74,19 @@ HvQuery(PGconn *conn, const char *format,...)
 	return result;
 }
 
-/* The first field, copied. */
-static char *
-first_field(PGresult *result)
-{
-	char	   *text = strdup(PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
-
-	PQclear(result);
-	if (text == NULL)
-		HvDie("out of memory");
-	return text;
-}
-
 double
 HvQueryNumber(PGconn *conn, const char *format,...)
 {
 	va_list		args;
-	char	   *text;
+	PGresult   *result;
 	double		value;
 
 	va_start(args, format);
-	text = first_field(run(conn, format, args));
+	result = run(conn, format, args);
 	va_end(args);
-	value = strtod(text, NULL);
-	free(text);
+	value = PQntuples(result) > 0 ? strtod(PQgetvalue(result, 0, 0), NULL) : 0;
+	PQclear(result);
 	return value;
-}
-
-char *
-HvQueryText(PGconn *conn, const char *format,...)
-{
-	va_list		args;
-	char	   *text;
-
-	va_start(args, format);
-	text = first_field(run(conn, format, args));
-	va_end(args);
-	return text;
 }
 
 bool

@@ -29,10 +29,8 @@ extern void HvExec(PGconn *conn, const char *format,...)
 extern PGresult *HvQuery(PGconn *conn, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
 
-/* first field of the first row; 0 or "" where there is none or it is null */
+/* first field of the first row; 0 where there is none or it is null */
 extern double HvQueryNumber(PGconn *conn, const char *format,...)
-			__attribute__((format(printf, 2, 3)));
-extern char *HvQueryText(PGconn *conn, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
 
 /* Ends the program unless the result is of the wanted status. */

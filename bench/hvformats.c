@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arithmetic/hvkernel.h"
 #include "hvformats.h"
 #include "hvtool.h"
 
@@ -89,7 +90,6 @@ map_file(HvFile *file, const char *path)
 		HvDie("%s: %s", path, strerror(errno));
 	close(fd);
 	file->bytes = bytes;
-	file->mapped = true;
 }
 
 static void
@@ -127,7 +127,6 @@ unpack_file(HvFile *file, const char *path)
 	if (file->size < HEADER_SIZE)
 		HvDie("%s: too short for a header", path);
 	file->bytes = bytes;
-	file->mapped = false;
 }
 
 HvFile *
@@ -158,38 +157,6 @@ HvFileOpen(const char *path)
 }
 
 void
-HvFileClose(HvFile *file)
-{
-	if (file->mapped)
-		munmap((void *) file->bytes, file->size);
-	else
-		free((void *) file->bytes);
-	free(file);
-}
-
-/*
- * A float16 widened by moving its bits: exponent and mantissa go to their places
- * in a float that is 2^112 too small, which one multiplication mends (subnormals
- * included).
- */
-static float
-half_to_float(uint16_t half)
-{
-	uint32_t	magnitude = (uint32_t) (half & 0x7fff) << 13;
-	uint32_t	sign = (uint32_t) (half & 0x8000) << 16;
-	float		value;
-
-	memcpy(&value, &magnitude, sizeof(value));
-	value *= 0x1p112f;
-	memcpy(&magnitude, &value, sizeof(value));
-	if ((half & 0x7c00) == 0x7c00)	/* infinity or not a number */
-		magnitude |= 0x7f800000;
-	magnitude |= sign;
-	memcpy(&value, &magnitude, sizeof(value));
-	return value;
-}
-
-void
 HvFileRow(const HvFile *file, int64_t i, float *out)
 {
 	const uint8_t *row = file->bytes + HEADER_SIZE +
@@ -201,13 +168,7 @@ HvFileRow(const HvFile *file, int64_t i, float *out)
 			memcpy(out, row, (size_t) file->dim * sizeof(float));
 			break;
 		case HV_FORMAT_F16:
-			for (int j = 0; j < file->dim; j++)
-			{
-				uint16_t	half;
-
-				memcpy(&half, row + 2 * j, sizeof(half));
-				out[j] = half_to_float(half);
-			}
+			HvKernel->halfs_to_floats(row, file->dim, out);
 			break;
 		case HV_FORMAT_U8:
 			for (int j = 0; j < file->dim; j++)

@@ -47,12 +47,10 @@ typedef struct HvFile
 	int			dim;			/* values of a row */
 	const uint8_t *bytes;		/* the whole file */
 	size_t		size;
-	bool		mapped;			/* mmap, else malloc */
 } HvFile;
 
 /* Opens a file by its name's ending; ends the program where it cannot be read. */
 extern HvFile *HvFileOpen(const char *path);
-extern void HvFileClose(HvFile *file);
 
 /* row i of any of the first three formats, as dim floats */
 extern void HvFileRow(const HvFile *file, int64_t i, float *out);

@@ -20,7 +20,6 @@
 #include "hvsource.h"
 
 /* type numbers of the catalog, fixed for all time */
-#define HV_TYPE_INT8		20
 #define HV_TYPE_REAL		700
 #define HV_TYPE_REAL_ARRAY	1021
 

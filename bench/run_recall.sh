@@ -24,6 +24,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cluster.sh"
+. "$here/sets.sh"
 
 data=${HV_DATA:-}
 sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine cohere-1536/l2 cohere-1536/ip bge-micro-384/cosine
@@ -34,19 +35,10 @@ queries=${QUERIES:-1000}
 
 sql() { PGOPTIONS='-c client_min_messages=warning' "$cluster_bin/psql" -qXAt -v ON_ERROR_STOP=1 "$@"; }
 
-# first_of FILE...: the first that exists
-first_of()
-{
-	local file
-	for file; do
-		[ ! -f "$file" ] || { echo "$file"; return; }
-	done
-}
-
 # use_set NAME/METRIC: sets base, query, truth, metric
 use_set()
 {
-	local name=${1%/*} part
+	local name=${1%/*}
 	metric=${1##*/}
 	case $name in
 		model:*)
@@ -56,10 +48,9 @@ use_set()
 			truth=$cluster_dir/truth.ibin
 			"$here/hvgt" --base "$base" --query "$query" --metric "$metric" --out "$truth" >&2 ;;
 		*)
-			for part in base query; do
-				printf -v "$part" '%s' "$(first_of "$data/$name-$part".{fbin,f16bin,u8bin}{,.gz})"
-			done
-			truth=$(first_of "$data/$name-gt100-$metric.ibin" "$data/$name-gt100.ibin") ;;
+			base=$(find_vectors "$name" base)
+			query=$(find_vectors "$name" query)
+			truth=$(find_truth "$name" "$metric") ;;
 	esac
 }
 

@@ -18,6 +18,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cluster.sh"
+. "$here/sets.sh"
 
 data=${HV_DATA:-}
 probes=${PROBES:--1,4,8,16,32,64,128}
@@ -30,30 +31,6 @@ if [ -z "$data" ] || [ ! -d "$data" ]; then
 	echo "run_sets: no folder of vector sets; give one: make bench DATA=folder" >&2
 	exit 1
 fi
-
-# vector_file SET PART: the file of a set, whatever its values are
-vector_file()
-{
-	local ending
-	for ending in fbin f16bin u8bin fbin.gz f16bin.gz u8bin.gz; do
-		if [ -f "$data/$1-$2.$ending" ]; then
-			echo "$data/$1-$2.$ending"
-			return
-		fi
-	done
-}
-
-# truth_file SET METRIC: its true neighbours; the plain name is l2
-truth_file()
-{
-	local file
-	for file in "$data/$1-gt100-$2.ibin" "$data/$1-gt100.ibin"; do
-		if [ -f "$file" ] && { [ "$2" = l2 ] || [ "$file" != "$data/$1-gt100.ibin" ]; }; then
-			echo "$file"
-			return
-		fi
-	done
-}
 
 # measure SET TABLE METRIC QUERIES TRUTH
 measure()
@@ -71,8 +48,8 @@ cluster_start "shared_buffers = ${SHARED_BUFFERS:-1GB}"
 "$cluster_bin/psql" -qXAt -c 'SELECT version()'
 
 for set in $sets; do
-	base=$(vector_file "$set" base)
-	query=$(vector_file "$set" query)
+	base=$(find_vectors "$set" base)
+	query=$(find_vectors "$set" query)
 	if [ -z "$base" ] || [ -z "$query" ]; then
 		echo "== $set: not in $data, skipped"
 		continue
@@ -80,7 +57,7 @@ for set in $sets; do
 	table=$(echo "$set" | tr -c 'a-z0-9\n' '_')
 	"$here/hvload" --base "$base" --table "$table"
 	for metric in cosine l2 ip; do
-		truth=$(truth_file "$set" "$metric")
+		truth=$(find_truth "$set" "$metric")
 		[ -z "$truth" ] || measure "$set" "$table" "$metric" "$query" "$truth"
 	done
 	done_sets=$((done_sets + 1))

@@ -275,13 +275,23 @@ hvbuildempty(Relation index)
 	HvStoreBuildLog(index, INIT_FORKNUM);
 }
 
+/* the work of each kind of job */
+static const HvJobWork job_work[HV_NJOBS] = {
+	[HV_JOB_SAMPLE] = HvSampleWork,
+	[HV_JOB_NEAREST] = HvPartitionNearestWork,
+	[HV_JOB_DIVIDE] = HvPartitionDivideWork,
+	[HV_JOB_MEANS] = HvRefineMeansWork,
+	[HV_JOB_PLACE] = HvRefinePlaceWork,
+	[HV_JOB_ASSIGN] = HvAssignWork
+};
+
 /* Samples, clusters, assigns and writes a table that has rows. */
 static void
 build_tree(HvBuild *build, HvAssigned *assigned)
 {
 	HvClusterTree *tree;
 
-	HvCrewBegin(build, HvBuildJobs, HvCrewWorkersWanted(build));
+	HvCrewBegin(build, job_work, HvCrewWorkersWanted(build));
 	tree = cluster_sample(build);
 	HV_DEBUG_POINT("build-clustered");
 	report_phase(HV_PHASE_ASSIGN, (int64) build->estimated_rows);
@@ -337,19 +347,10 @@ hvbuild(Relation heap, Relation index, IndexInfo *info)
 	return result;
 }
 
-const HvJobWork HvBuildJobs[HV_NJOBS] = {
-	[HV_JOB_SAMPLE] = HvSampleWork,
-	[HV_JOB_NEAREST] = HvPartitionNearestWork,
-	[HV_JOB_DIVIDE] = HvPartitionDivideWork,
-	[HV_JOB_MEANS] = HvRefineMeansWork,
-	[HV_JOB_PLACE] = HvRefinePlaceWork,
-	[HV_JOB_ASSIGN] = HvAssignWork
-};
-
 void
 hvbuild_parallel_main(dsm_segment *segment, shm_toc *toc)
 {
-	HvBuild    *build = HvCrewJoin(toc, segment, HvBuildJobs);
+	HvBuild    *build = HvCrewJoin(toc, segment, job_work);
 
 	HvCrewDoJobs(build);
 	HvCrewLeave(build);

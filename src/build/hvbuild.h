@@ -32,9 +32,6 @@ extern IndexBuildResult *hvbuild(Relation heap, Relation index, IndexInfo *info)
 extern void hvbuildempty(Relation index);
 extern char *hvbuildphasename(int64 phase);
 
-/* the work of each kind of job */
-extern const HvJobWork HvBuildJobs[HV_NJOBS];
-
 /* where a parallel worker begins */
 extern PGDLLEXPORT void hvbuild_parallel_main(dsm_segment *segment, shm_toc *toc);
 

@@ -33,27 +33,21 @@ PG_FUNCTION_INFO_V1(hvtree_real_cosine_support);
 
 static const HvTypeInfo real_l2_info = {
 	.metric = HV_METRIC_L2,
-	.max_dims = HV_MAX_DIMENSIONS,
 	.value_bytes = sizeof(float4),
-	.type_name = "real[]",
 	.open = HvTypeOpenRealArray,
 	.open_stored = HvTypeOpenStoredRealArray
 };
 
 static const HvTypeInfo real_ip_info = {
 	.metric = HV_METRIC_IP,
-	.max_dims = HV_MAX_DIMENSIONS,
 	.value_bytes = sizeof(float4),
-	.type_name = "real[]",
 	.open = HvTypeOpenRealArray,
 	.open_stored = HvTypeOpenStoredRealArray
 };
 
 static const HvTypeInfo real_cosine_info = {
 	.metric = HV_METRIC_COSINE,
-	.max_dims = HV_MAX_DIMENSIONS,
 	.value_bytes = sizeof(float4),
-	.type_name = "real[]",
 	.open = HvTypeOpenRealArray,
 	.open_stored = HvTypeOpenStoredRealArray
 };

@@ -11,7 +11,7 @@
  *
  *	  A view is the only form in which the layers above see a vector, and
  *	  what a view shows is fit for arithmetic: one-dimensional, no NULL
- *	  elements, 1 .. max_dims values, all of them finite.
+ *	  elements, 1 .. HV_MAX_DIMENSIONS values, all of them finite.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -47,9 +47,7 @@ typedef struct HvVectorView
 typedef struct HvTypeInfo
 {
 	HvMetric	metric;
-	int			max_dims;
 	int			value_bytes;	/* of one dimension, as stored */
-	const char *type_name;		/* for messages */
 
 	/*
 	 * Fills view from a non-null value of the type.  values points into the

@@ -117,9 +117,7 @@ open_halfvec(Datum value, HvVectorView *view)
 #define VECTOR_INFO(the_metric) \
 	{ \
 		.metric = the_metric, \
-		.max_dims = HV_MAX_DIMENSIONS, \
 		.value_bytes = sizeof(float4), \
-		.type_name = "vector", \
 		.open = open_vector, \
 		.open_stored = open_stored_vector \
 	}
@@ -127,9 +125,7 @@ open_halfvec(Datum value, HvVectorView *view)
 #define HALFVEC_INFO(the_metric) \
 	{ \
 		.metric = the_metric, \
-		.max_dims = HV_MAX_DIMENSIONS, \
 		.value_bytes = sizeof(uint16), \
-		.type_name = "halfvec", \
 		.open = open_halfvec, \
 		.open_stored = open_stored_halfvec \
 	}

@@ -152,8 +152,9 @@ open_slot(HvIndex *index, HvAction *action, HvCentroidRef ref)
 	return page;
 }
 
-void
-HvCentroidSet(HvAction *action, HvIndex *index, HvCentroidRef ref, const float *centroid)
+/* Overwrites a centroid as a part of a caller's action. */
+static void
+overwrite_slot(HvAction *action, HvIndex *index, HvCentroidRef ref, const float *centroid)
 {
 	Page		page = open_slot(index, action, ref);
 
@@ -167,7 +168,7 @@ HvCentroidUpdate(HvIndex *index, HvCentroidRef ref, const float *centroid)
 	HvAction	action;
 
 	HvActionBegin(&action, index->relation);
-	HvCentroidSet(&action, index, ref, centroid);
+	overwrite_slot(&action, index, ref, centroid);
 	HvActionCommit(&action);
 }
 
@@ -298,7 +299,7 @@ HvParentRecenter(HvIndex *index, BlockNumber block, const HvParent *parent,
 	{
 		int			at;
 
-		HvCentroidSet(&action, index, parent->ref, centroid);
+		overwrite_slot(&action, index, parent->ref, centroid);
 		page = HvActionOpen(&action, layout, parent->block);
 		at = HvPageFindChild(page, layout, block);
 		if (at < 0)

@@ -41,10 +41,6 @@ extern HvCentroidRef HvCentroidAdd(HvIndex *index, const float *centroid);
  */
 extern void HvCentroidPageShift(HvIndex *index, Page page);
 
-/* Overwrites a centroid as a part of a caller's action. */
-extern void HvCentroidSet(HvAction *action, HvIndex *index, HvCentroidRef ref,
-						  const float *centroid);
-
 /* Overwrites a centroid. */
 extern void HvCentroidUpdate(HvIndex *index, HvCentroidRef ref, const float *centroid);
 

@@ -47,16 +47,6 @@ fill_gauss(float *x, int n, float scale)
 		x[i] = scale * gauss();
 }
 
-static double
-product(const float *a, const float *b, int n)
-{
-	double		sum = 0.0;
-
-	for (int i = 0; i < n; i++)
-		sum += (double) a[i] * b[i];
-	return sum;
-}
-
 static bool
 near_to(double a, double b, double tolerance)
 {
@@ -85,10 +75,10 @@ test_encode(int bits)
 		norm1 += fabs(o[i]);
 	}
 	ok(right, "%d bits: every bit is the sign of its dimension", bits);
-	ok(near_to(factors.norm2, product(o, o, bits), 1e-5) &&
-	   near_to(factors.scale, product(o, o, bits) / norm1, 1e-5), "%d bits: factors", bits);
+	ok(near_to(factors.norm2, unit_product(o, o, bits), 1e-5) &&
+	   near_to(factors.scale, unit_product(o, o, bits) / norm1, 1e-5), "%d bits: factors", bits);
 	HvCodeDecode(code, &factors, bits, decoded);
-	ok(near_to(product(o, decoded, bits), factors.norm2, 1e-4),
+	ok(near_to(unit_product(o, decoded, bits), factors.norm2, 1e-4),
 	   "%d bits: the decoded vector is as long along o as o", bits);
 }
 
@@ -168,7 +158,7 @@ test_errors(int bits, double correlation)
 		HvKernel->hamming_planes(code, 1, bits / 8, query.planes, &w);
 		HvKernel->hamming(code, 1, bits / 8, HvQueryCodeSigns(&query), &h);
 		unit = 2.0 * sqrt(factors.norm2) * query.norm / sqrt(bits);
-		exact = factors.norm2 + query.norm2 - 2.0 * product(o, q, bits);
+		exact = factors.norm2 + query.norm2 - 2.0 * unit_product(o, q, bits);
 		error[0] = (HvEstimatePlanes(&query, factors.norm2, factors.scale, w) - exact) / unit;
 		error[1] = (HvEstimateHamming(&query, factors.norm2, sqrtf(factors.norm2), h) - exact) / unit;
 		for (int e = 0; e < 2; e++)
@@ -256,8 +246,8 @@ test_bytes(int n, float scale)
 		largest = fmax(largest, fabs((double) decoded[i] - o[i]));
 		exact += ((double) decoded[i] - q[i]) * ((double) decoded[i] - q[i]);
 	}
-	d = HvByteDistance(v, &byte, q, (float) product(q, q, n), n);
-	ok(largest <= 0.502 * byte.step && near_to(byte.norm2, product(decoded, decoded, n), 1e-5),
+	d = HvByteDistance(v, &byte, q, (float) unit_product(q, q, n), n);
+	ok(largest <= 0.502 * byte.step && near_to(byte.norm2, unit_product(decoded, decoded, n), 1e-5),
 	   "%d bytes, scale %g: round trip", n, scale);
 	ok(near_to(d, exact, 1e-4), "%d bytes, scale %g: distance", n, scale);
 	ok(HvByteDistance(v, &byte, decoded, byte.norm2, n) <= 1e-5f * byte.norm2,

@@ -40,17 +40,6 @@ distance(const float *u, const float *v, int n)
 	return sqrt(sum);
 }
 
-/* <u, v> of n floats */
-static double
-product(const float *u, const float *v, int n)
-{
-	double		sum = 0.0;
-
-	for (int i = 0; i < n; i++)
-		sum += (double) u[i] * (double) v[i];
-	return sum;
-}
-
 /*
  * Rotates all n unit vectors: the columns of the matrix must be of length 1
  * and at right angles.  Returns the largest deviation.
@@ -74,7 +63,7 @@ column_error(int n, uint64_t seed)
 	{
 		for (int d = 0; d <= c; d++)
 		{
-			double		error = fabs(product(columns + (size_t) c * n, columns + (size_t) d * n, n)
+			double		error = fabs(unit_product(columns + (size_t) c * n, columns + (size_t) d * n, n)
 									 - (c == d ? 1.0 : 0.0));
 
 			if (error > worst)
@@ -122,13 +111,13 @@ test_large(int n)
 			y[i] = (float) unit_normal(&state);
 			sum[i] = x[i] - 3.0f * y[i];
 		}
-		xx = product(x, x, n);
-		xy = product(x, y, n);
+		xx = unit_product(x, x, n);
+		xy = unit_product(x, y, n);
 		HvRotationApply(rotation, x);
 		HvRotationApply(rotation, y);
 		HvRotationApply(rotation, sum);
-		kept &= fabs(product(x, x, n) - xx) <= 2e-6 * n;
-		kept &= fabs(product(x, y, n) - xy) <= 2e-6 * n;
+		kept &= fabs(unit_product(x, x, n) - xx) <= 2e-6 * n;
+		kept &= fabs(unit_product(x, y, n) - xy) <= 2e-6 * n;
 		for (int i = 0; i < n; i++)
 			y[i] = x[i] - 3.0f * y[i];
 		linear &= distance(sum, y, n) <= 4e-6 * sqrt(10.0 * n);
@@ -303,7 +292,7 @@ test_extremes(void)
 		memset(x, 0, sizeof(x));
 		x[n / 3] = 1e15f;
 		HvRotationApply(rotation, x);
-		finite &= fabs(sqrt(product(x, x, n)) / 1e15 - 1.0) < 1e-5;
+		finite &= fabs(sqrt(unit_product(x, x, n)) / 1e15 - 1.0) < 1e-5;
 	}
 	ok(zero, "zero stays zero");
 	ok(finite, "a vector of length 1e15 keeps its length");

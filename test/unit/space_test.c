@@ -50,16 +50,6 @@ distance2(const float *a, const float *b, int n)
 	return sum;
 }
 
-static double
-product(const float *a, const float *b, int n)
-{
-	double		sum = 0.0;
-
-	for (int i = 0; i < n; i++)
-		sum += (double) a[i] * b[i];
-	return sum;
-}
-
 static bool
 all_finite(const float *x, int n)
 {
@@ -138,7 +128,7 @@ test_predicates(HvMetric metric)
 	   HvSpaceNeedsLongest(metric) == (HvSpaceCenterDims(metric, 2) == 3),
 	   "%s: whether the lift needs the longest row", name);
 	ok(HvSpaceIsUnbounded(metric) ==
-	   (product(lifted[2], lifted[2], 3) > 2.0 * product(lifted[0], lifted[0], 3)),
+	   (unit_product(lifted[2], lifted[2], 3) > 2.0 * unit_product(lifted[0], lifted[0], 3)),
 	   "%s: whether lifted rows may be any length", name);
 }
 
@@ -154,7 +144,7 @@ l2_error(bool cosine, int dim)
 		double		exact = distance2(query, data[v], dim);
 
 		if (cosine)
-			exact = 2.0 - 2.0 * product(query, data[v], dim) /
+			exact = 2.0 - 2.0 * unit_product(query, data[v], dim) /
 				(HvMetricNorm(query, dim) * HvMetricNorm(data[v], dim));
 		worst = fmax(worst, fabs(got - exact) / exact);
 	}
@@ -174,7 +164,7 @@ ip_error(int dim)
 	{
 		double		got = distance2(query_image, images[v], space.code_bits);
 		double		exact = 2.0 * m * m
-			- 2.0 * m * product(query, data[v], dim) / HvMetricNorm(query, dim);
+			- 2.0 * m * unit_product(query, data[v], dim) / HvMetricNorm(query, dim);
 
 		worst = fmax(worst, fabs(got - exact) / (m * m));
 	}

@@ -146,4 +146,15 @@ unit_normal(uint64_t *state)
 	return sqrt(-2.0 * log(u)) * cos(6.283185307179586477 * v);
 }
 
+/* the inner product of n floats, in double */
+static UNIT_UNUSED double
+unit_product(const float *a, const float *b, int n)
+{
+	double		sum = 0.0;
+
+	for (int i = 0; i < n; i++)
+		sum += (double) a[i] * b[i];
+	return sum;
+}
+
 #endif							/* UNIT_H */
