@@ -131,6 +131,7 @@ FROM plan_costs ORDER BY effort;
 
 -- workers: not for a few near rows, but for many
 SET max_parallel_workers_per_gather = 2;
+SET parallel_setup_cost = 100;
 SELECT plan_of($$SELECT id FROM plan_many ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 10$$);
 SELECT plan_of($$SELECT id FROM plan_many WHERE tenth = 1 ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 10$$);
 SELECT plan_of($$SELECT id FROM plan_many ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 4000$$);
@@ -142,6 +143,7 @@ RESET enable_sort;
 ALTER TABLE plan_many SET (parallel_workers = 0);
 SELECT plan_of($$SELECT id FROM plan_many ORDER BY v <-> '{1,0,1,0,1,0,1,0}' LIMIT 4000$$);
 ALTER TABLE plan_many RESET (parallel_workers);
+RESET parallel_setup_cost;
 SET max_parallel_workers_per_gather = 0;
 
 DROP TABLE plan_short, plan_long, plan_many, plan_costs;

@@ -89,7 +89,7 @@ FROM hvtree_recall('recalled_v', 7, 40);
 SET hvtree.probes = 1;
 RESET hvtree.rerank;
 SELECT recall < 1 AS less, recall BETWEEN recall_low AND recall_high AS within, mean_leaves >= 1 AS leaves
-FROM hvtree_recall('recalled_v', 100, 40);
+FROM hvtree_recall('recalled_cosine', 10, 40);
 
 -- counted by hand
 CREATE TEMP TABLE asked AS SELECT i AS id, recall_vector(10000 + i) AS v FROM generate_series(1, 30) i;

@@ -93,6 +93,46 @@ gather_plane(const uint8_t *bytes, int plane, uint8_t *out)
 
 #endif
 
+/* the most steps of a value, either way */
+#define VALUE_STEPS	32767.0f
+
+/* The values of o, of which there are bits / 16. */
+static void
+encode_values(const float *o, int bits, uint8_t *code, HvCodeFactors *factors)
+{
+	int			n = bits / HV_CODE_VALUE_BITS;
+	float		longest = 0.0f;
+	float		inverse;
+	int16_t		values[HV_CODE_MOST_VALUES] = {0};
+
+	for (int i = 0; i < n; i++)
+		longest = (fabsf(o[i]) > longest) ? fabsf(o[i]) : longest;
+	/* the inverse of less might not be finite */
+	if (longest < BYTE_MIN_LENGTH)
+		longest = 0.0f;
+	inverse = (longest > 0.0f) ? VALUE_STEPS / longest : 0.0f;
+	for (int i = 0; i < n; i++)
+	{
+		/* cutting a positive number rounds down on every machine */
+		values[i] = (int16_t) ((int) (o[i] * inverse + VALUE_STEPS + 1.5f) - (int) (VALUE_STEPS + 1));
+	}
+	memcpy(code, values, bits / 8);
+	factors->norm2 = HvKernel->inner_product(o, o, bits);
+	factors->scale = longest / VALUE_STEPS;
+}
+
+static void
+decode_values(const uint8_t *code, float scale, int bits, float *out)
+{
+	int			n = bits / HV_CODE_VALUE_BITS;
+	int16_t		values[HV_CODE_MOST_VALUES];
+
+	memcpy(values, code, bits / 8);
+	memset(out, 0, bits * sizeof(float));
+	for (int i = 0; i < n; i++)
+		out[i] = scale * (float) values[i];
+}
+
 /*
  * Encodes o (bits floats, bits a multiple of 64) into bits / 8 bytes.
  */
@@ -102,6 +142,11 @@ HvCodeEncode(const float *o, int bits, uint8_t *code, HvCodeFactors *factors)
 	float		lanes[16] = {0};
 	float		norm1 = 0.0f;
 
+	if (HvCodeHoldsValues(bits))
+	{
+		encode_values(o, bits, code, factors);
+		return;
+	}
 	for (int start = 0; start < bits; start += BLOCK_DIMS)
 	{
 		uint8_t		positive[BLOCK_DIMS];
@@ -129,6 +174,11 @@ void
 HvCodeDecode(const uint8_t *code, const HvCodeFactors *factors,
 			 int bits, float *out)
 {
+	if (HvCodeHoldsValues(bits))
+	{
+		decode_values(code, factors->scale, bits, out);
+		return;
+	}
 	for (int i = 0; i < bits; i++)
 		out[i] = ((code[i / 8] >> (i % 8)) & 1) ? factors->scale : -factors->scale;
 }
@@ -212,6 +262,15 @@ HvQueryCodePrepare(const float *q, int bits, HvQueryCode *query)
 	query->bytes = bits / 8;
 	query->norm2 = HvKernel->inner_product(q, q, bits);
 	query->norm = sqrtf(query->norm2);
+	if (HvCodeHoldsValues(bits))
+	{
+		HvCodeFactors factors;
+
+		memcpy(query->values, q, bits / HV_CODE_VALUE_BITS * sizeof(float));
+		query->step = 0.0f;
+		HvCodeEncode(q, bits, query->planes + (HV_QUERY_PLANES - 1) * query->bytes, &factors);
+		return;
+	}
 
 	inverse_step = (query->norm > 0.0f)
 		? sqrtf((float) bits) / (QUERY_STEP_SIGMAS * query->norm)

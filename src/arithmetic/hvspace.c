@@ -30,12 +30,18 @@ HvSpaceCenterDims(HvMetric metric, int dim)
 	return dim + HvSpaceNeedsLongest(metric);
 }
 
-/* dimensions of the rotation: a multiple of 64, at least HV_MIN_CODE_BITS */
+/*
+ * dimensions of the rotation: a multiple of 64, at least HV_MIN_CODE_BITS; fewer
+ * where codes hold values and nothing is rotated
+ */
 int
 HvSpaceRotateDims(HvMetric metric, int dim)
 {
-	int			dims = (HvSpaceCenterDims(metric, dim) + 63) / 64 * 64;
+	int			center_dims = HvSpaceCenterDims(metric, dim);
+	int			dims = (center_dims + 63) / 64 * 64;
 
+	if (center_dims <= HV_CODE_MOST_VALUES)
+		return (center_dims * HV_CODE_VALUE_BITS + 63) / 64 * 64;
 	return (dims < HV_MIN_CODE_BITS) ? HV_MIN_CODE_BITS : dims;
 }
 
@@ -192,6 +198,8 @@ HvSpaceRotate(const HvSpace *space, float *x)
 	int			n = space->center_dims;
 
 	memset(x + n, 0, sizeof(float) * (space->rotate_dims - n));
+	if (HvCodeHoldsValues(space->code_bits))
+		return;
 	HvRotationApply(space->rotation, x);
 
 	if (space->code_bits < space->rotate_dims)

@@ -24,7 +24,11 @@
  *				   squared distances keep their expectation.
  *
  *	  rotate_dims is a multiple of 64 and at least HV_MIN_CODE_BITS: short
- *	  vectors thereby get several code bits a dimension.  code_bits =
+ *	  vectors thereby get several code bits a dimension.  The shortest ones,
+ *	  of up to HV_CODE_MOST_VALUES coordinates after step 1, are neither
+ *	  rotated nor given so many dimensions: their codes hold values
+ *	  (hvcode.h), and padding is only to where a code of 16 bits for each
+ *	  coordinate has as many bits as the tree space has dimensions.  code_bits =
  *	  min(rotate_dims, HV_MAX_CODE_BITS).
  *
  *	  A vector whose length after step 2 exceeds HV_SPACE_MAX_NORM is shortened
@@ -44,16 +48,10 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "arithmetic/hvcode.h"
 #include "arithmetic/hvmetric.h"
 #include "arithmetic/hvrotate.h"
 
-/*
- * Rows to fetch for recall@10 = .95, and bytes a row in the index, of 4,800
- * picture descriptors of 128 dimensions by bits: 128 49 rows (57 bytes), 256 27
- * (84), 384 23 (120), 512 21 (160), 768 18 (239), 1024 16 (324).  Text
- * embeddings of 384 dimensions: 384 21 (128), 512 20 (154), 768 17 (233).
- */
-#define HV_MIN_CODE_BITS	512
 #define HV_SPACE_MAX_NORM	1e15f
 
 typedef struct HvSpace

@@ -126,7 +126,9 @@ HvAssignKeepsSample(const HvBuild *build, const HvClusterTree *tree)
 							SORT_OVERHEAD) / 1024.0;
 	double		copies = build->estimated_rows * (build->meta.spill ? HV_MAX_COPIES : 1);
 
-	return HvSampleKept(build, &sample) && !build->info->ii_Concurrent &&
+	/* the bytes of a sampled row are too coarse for a code that holds values */
+	return !HvCodeHoldsValues(build->layout.code_bits) &&
+		HvSampleKept(build, &sample) && !build->info->ii_Concurrent &&
 		sort_budget(build, tree, HvSampleSize(&build->layout, sample.vectors.capacity)) >=
 		copies * tuple_kb;
 }

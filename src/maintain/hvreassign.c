@@ -225,14 +225,21 @@ compare_codes(Reassign *work, const Exchange *exchange, const HvNeighbor *center
 	for (int j = 0; j < bits; j++)
 		work->vector[j] = center->centroid[j] - exchange->neighbor.centroid[j];
 	HvQueryCodePrepare(work->vector, bits, work->code);
-	HvKernel->hamming_planes(HvPageCodes(page), exchange->members.count, layout->code_bytes,
-							 work->code->planes, sums);
+	if (!HvCodeHoldsValues(bits))
+		HvKernel->hamming_planes(HvPageCodes(page), exchange->members.count,
+								 layout->code_bytes, work->code->planes, sums);
 	for (int i = 0; i < exchange->members.count; i++)
 	{
 		const HvCodeFactors *factors = HvMembersEntry(&exchange->members, i);
-		float		nearest = HvLowerBound(work->code, factors->norm2,
-										   HvEstimatePlanes(work->code, factors->norm2,
-															factors->scale, sums[i]), error);
+		float		nearest;
+
+		if (HvCodeHoldsValues(bits))
+			nearest = HvValuesSquare(work->code, HvPageCodes(page) + i * layout->code_bytes,
+									 factors->scale);
+		else
+			nearest = HvLowerBound(work->code, factors->norm2,
+								   HvEstimatePlanes(work->code, factors->norm2,
+													factors->scale, sums[i]), error);
 
 		if (factors->norm2 + work->code->norm2 - nearest > step)
 			likely[i] = true;

@@ -169,7 +169,7 @@ take_codes(HvTracer *tracer, Page page, const HvQueryCode *query)
 		found->id = tracer->scored[i].id;
 		found->leaf = tracer->nleaves;
 		found->estimate = tracer->scored[i].key;
-		found->error = found->estimate -
+		found->error = HvCodeHoldsValues(query->bits) ? 0 : found->estimate -
 			HvLowerBound(query, entry->factors.norm2, found->estimate, one_error);
 		if (found->id != tracer->id)
 			tracer->nfound++;

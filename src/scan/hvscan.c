@@ -84,6 +84,9 @@ typedef struct HvScan
 	HvReorder	order;			/* rows waiting to go out */
 	double		slack;			/* by how much the bounds have been off, squared */
 	double		rows_wanted;	/* by the query, 0 = unknown */
+	HvGoal		sizes;			/* of a goal for the rank below */
+	double		sized_rank;		/* 0 = none yet */
+	double		sized_tuples;	/* tuples_a_row of the sizing then */
 	int64		fetched;
 	int64		visible;		/* of them, so that they could be measured */
 	int64		sent;
@@ -245,6 +248,7 @@ start_scan(IndexScanDesc scan)
 	before = HvBuffersNow();
 	HvInstrumentBegin(&state->instrument, HvHeapToastBuffers(state->heap));
 	state->fetched = state->visible = state->sent = 0;
+	state->sized_rank = 0;
 	state->cut_short = false;
 	state->slack = 0;
 	if (state->rows_wanted == 0)
@@ -423,6 +427,21 @@ sent_by_all(const HvScan *state)
 	return state->parallel ? HvParallelTotal(state->parallel, HV_ROWS_SENT) : state->sent;
 }
 
+/* The sizes of goals for a rank, which stay the same for many rows. */
+static void
+size_goals(HvScan *state, double rank)
+{
+	const HvSizing *sizing = &state->search.sizing;
+
+	if (state->sized_rank == rank && state->sized_tuples == sizing->tuples_a_row)
+		return;
+	state->sized_rank = rank;
+	state->sized_tuples = sizing->tuples_a_row;
+	state->sizes.leaves = HvSizingLeaves(sizing, rank);
+	state->sizes.least = HvSizingLeast(HvSizingWanted(sizing, rank));
+	state->sizes.stop = state->parallel ? 0 : HvSizingStop(sizing, rank);
+}
+
 /*
  * How many leaves are read before the next row goes out, and how near they must be.
  *
@@ -430,23 +449,18 @@ sent_by_all(const HvScan *state)
  * ten where that is unknown; for the rows beyond those, the one that would go out next.
  */
 static HvGoal
-next_goal(const HvScan *state)
+next_goal(HvScan *state)
 {
-	const HvSizing *sizing = &state->search.sizing;
 	double		sent = sent_by_all(state);
 	double		rank = Max(sent + 1, state->rows_wanted);
-	double		most;
 	HvGoal		goal = {.leaves = INT_MAX};
 
 	if (state->everything_first)
 		return goal;
-	goal.leaves = HvSizingLeaves(sizing, rank);
-	if (state->parallel)
+	size_goals(state, rank);
+	goal = state->sizes;
+	if (goal.stop == 0)
 		return goal;
-
-	most = HvSizingWanted(sizing, rank);
-	goal.least = HvSizingLeast(most);
-	goal.stop = HvSizingStop(sizing, rank);
 	if (sent < nearest_to_know(state))
 		goal.near = HvReorderFarthest(&state->order);
 	else if (HvReorderHasNumber(&state->order))

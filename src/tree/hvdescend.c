@@ -109,13 +109,18 @@ score_children(HvDescent *descent, Page page, int level)
 		descent->stale = true;
 		query = &descent->query->code;
 	}
-	HvKernel->hamming_planes(HvPageCodes(page), n, descent->layout->code_bytes,
-							 query->planes, sums);
+	if (!HvCodeHoldsValues(query->bits))
+		HvKernel->hamming_planes(HvPageCodes(page), n, descent->layout->code_bytes,
+								 query->planes, sums);
 	for (int i = 0; i < n; i++)
 	{
 		const HvInnerEntryData *entry = HvPageInnerEntry(page, descent->layout, i);
 
+		const uint8 *code = HvPageCodes(page) + i * query->bytes;
+
 		add_node(&descent->levels[level - 1],
+				 HvCodeHoldsValues(query->bits) ?
+				 HvValuesSquare(query, code, entry->factors.scale) :
 				 HvEstimatePlanes(query, entry->factors.norm2, entry->factors.scale, sums[i]),
 				 entry->child, HvNodePack(entry->centroid_block, entry->centroid_slot));
 	}

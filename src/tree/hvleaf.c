@@ -79,6 +79,24 @@ refine(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int i, uint16 
 									HvLowerBound(query, factors->norm2, estimate, error));
 }
 
+/* Fills keys from codes that hold values: every one is as fine as any could be. */
+static void
+score_values(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int n,
+			 HvCandidate *out)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const HvLeafEntryData *entry = HvPageLeafEntry(page, scorer->layout, i);
+		float		scale = entry->factors.scale;
+		float		square = HvValuesSquare(query, HvPageCodes(page) + i * query->bytes, scale);
+
+		out[i].key = comparable_key(scorer, entry, HvValuesLowerBound(query, square, scale));
+		out[i].extra = entry->flags;
+		out[i].id = HvRowPack(&entry->tid);
+	}
+	scorer->refined += n;
+}
+
 int
 HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out)
 {
@@ -92,6 +110,11 @@ HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out)
 	scorer->codes += n;
 	if (!is_known)
 		query = &scorer->query->code;
+	if (is_known && HvCodeHoldsValues(query->bits))
+	{
+		score_values(scorer, query, page, n, out);
+		return n;
+	}
 	promising = score_hamming(scorer, query, page, n, out);
 
 	if (!is_known)

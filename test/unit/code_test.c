@@ -28,7 +28,7 @@ static uint8_t code[HV_MAX_CODE_BYTES];
 static HvCodeFactors factors;
 static HvQueryCode query;
 
-static const int widths[] = {64, 128, 512, 832, 1024, 1536, 4096};
+static const int widths[] = {512, 576, 832, 1024, 1536, 4096};
 
 #define NWIDTHS ((int) (sizeof(widths) / sizeof(widths[0])))
 
@@ -228,6 +228,67 @@ test_odd_vectors(void)
 	   "a single coordinate is the last level");
 }
 
+/* Codes of so few coordinates hold their values. */
+static void
+test_values(int n, float scale)
+{
+	int			bits = (n * HV_CODE_VALUE_BITS + 63) / 64 * 64;
+	int			held = bits / HV_CODE_VALUE_BITS;
+	HvQueryCode query;
+	HvCodeFactors factors;
+	double		largest = 0.0;
+	double		exact = 0.0;
+	float		square;
+	float		bound;
+
+	memset(o, 0, sizeof(o));
+	memset(q, 0, sizeof(q));
+	fill_gauss(o, n, scale);
+	fill_gauss(q, n, scale);
+	HvCodeEncode(o, bits, code, &factors);
+	HvCodeDecode(code, &factors, bits, decoded);
+	HvQueryCodePrepare(q, bits, &query);
+	for (int i = 0; i < bits; i++)
+	{
+		largest = fmax(largest, fabs((double) decoded[i] - o[i]));
+		exact += ((double) o[i] - q[i]) * ((double) o[i] - q[i]);
+	}
+	square = HvValuesSquare(&query, code, factors.scale);
+	bound = HvValuesLowerBound(&query, square, factors.scale);
+	ok(HvCodeHoldsValues(bits) && held >= n && largest <= 0.51 * factors.scale,
+	   "%d values, scale %g: round trip", n, scale);
+	ok(near_to(square, exact, 1e-3), "%d values, scale %g: squared distance", n, scale);
+	ok(bound <= exact * (1.0 + 1e-5) && bound >= 0.99 * exact,
+	   "%d values, scale %g: its lower bound is one, and close", n, scale);
+	HvQueryCodePrepare(o, bits, &query);
+	square = HvValuesSquare(&query, code, factors.scale);
+	ok(HvValuesLowerBound(&query, square, factors.scale) == 0.0f,
+	   "%d values, scale %g: a vector may be at its own place", n, scale);
+}
+
+static void
+test_odd_values(void)
+{
+	HvQueryCode query;
+	HvCodeFactors factors;
+
+	memset(o, 0, sizeof(o));
+	HvCodeEncode(o, 64, code, &factors);
+	HvQueryCodePrepare(o, 64, &query);
+	ok(factors.norm2 == 0.0f && HvValuesSquare(&query, code, factors.scale) == 0.0f,
+	   "values of the zero vector");
+	o[1] = -3.0f;
+	o[2] = 3.0f;
+	HvCodeEncode(o, 64, code, &factors);
+	HvCodeDecode(code, &factors, 64, decoded);
+	ok(near_to(decoded[1], -3.0, 1e-6) && near_to(decoded[2], 3.0, 1e-6) && decoded[0] == 0.0f,
+	   "values at both ends");
+	o[2] = 1e-40f;
+	o[1] = 0.0f;
+	HvCodeEncode(o, 64, code, &factors);
+	ok(factors.scale == 0.0f, "values of a denormal vector");
+}
+
 static void
 test_bytes(int n, float scale)
 {
@@ -288,6 +349,11 @@ main(void)
 	test_errors(512, 0.9);
 	test_cosine_table();
 	test_odd_vectors();
+	test_values(1, 1.0f);
+	test_values(3, 1.0f);
+	test_values(HV_CODE_MOST_VALUES, 1e-12f);
+	test_values(16, 1e15f);
+	test_odd_values();
 	test_bytes(1024, 1.0f);
 	test_bytes(100, 1e13f);
 	test_bytes(4096, 1e-6f);

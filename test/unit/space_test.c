@@ -94,8 +94,12 @@ test_dims(void)
 {
 	ok(HvSpaceCenterDims(HV_METRIC_L2, 128) == 128 &&
 	   HvSpaceCenterDims(HV_METRIC_IP, 128) == 129, "inner product has one dimension more");
-	ok(HvSpaceRotateDims(HV_METRIC_L2, 3) == HV_MIN_CODE_BITS &&
-	   HvSpaceCodeBits(HV_METRIC_L2, 3) == HV_MIN_CODE_BITS, "short vectors are padded");
+	ok(HvSpaceRotateDims(HV_METRIC_L2, 64) == HV_MIN_CODE_BITS &&
+	   HvSpaceCodeBits(HV_METRIC_L2, 64) == HV_MIN_CODE_BITS, "short vectors are padded");
+	ok(HvSpaceCodeBits(HV_METRIC_L2, 4) == 64 && HvSpaceCodeBits(HV_METRIC_IP, 4) == 128 &&
+	   HvCodeHoldsValues(HvSpaceCodeBits(HV_METRIC_COSINE, HV_CODE_MOST_VALUES)) &&
+	   !HvCodeHoldsValues(HvSpaceCodeBits(HV_METRIC_IP, HV_CODE_MOST_VALUES)),
+	   "the shortest ones to what their values take");
 	ok(HvSpaceRotateDims(HV_METRIC_COSINE, 1024) == 1024 &&
 	   HvSpaceRotateDims(HV_METRIC_IP, 1024) == 1088, "to a multiple of 64");
 	ok(HvSpaceRotateDims(HV_METRIC_L2, 5000) == 5056 &&
