@@ -22,7 +22,7 @@
 
 #define WATCH_MS		20
 #define ASK_SECONDS		0.25
-#define TELL_SECONDS	5.0
+#define TELL_SECONDS	2.0
 
 #define MAX_PROCESSES	64
 #define MAX_SEGMENTS	64
@@ -154,9 +154,19 @@ tell_progress(PGconn *other, int pid, double seconds)
 								 " FROM pg_stat_progress_create_index WHERE pid = %d", pid);
 
 	if (PQntuples(result) > 0)
-		fprintf(stderr, "  create index: %.0f s, %s, rows %s of %s, blocks %s of %s\n", seconds,
-				PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2),
-				PQgetvalue(result, 0, 3), PQgetvalue(result, 0, 4));
+	{
+		fprintf(stderr, "  create index: %.0f s, %s", seconds, PQgetvalue(result, 0, 0));
+		/* a phase counts tuples, blocks or both */
+		for (int i = 0; i < 2; i++)
+		{
+			const char *done = PQgetvalue(result, 0, 1 + 2 * i);
+			const char *total = PQgetvalue(result, 0, 2 + 2 * i);
+
+			if (strcmp(total, "0") != 0)
+				fprintf(stderr, ", %s %s of %s", i == 0 ? "tuples" : "blocks", done, total);
+		}
+		fputc('\n', stderr);
+	}
 	PQclear(result);
 }
 

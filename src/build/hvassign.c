@@ -22,13 +22,16 @@
 #include "access/tableam.h"
 #include "catalog/pg_operator_d.h"
 #include "catalog/pg_type_d.h"
+#include "commands/progress.h"
 #include "miscadmin.h"
+#include "utils/backend_progress.h"
 #include "utils/memutils.h"
 #include "utils/tuplesort.h"
 
 #include "build/hvassign.h"
 #include "build/hvcluster.h"
 #include "build/hvleafmeans.h"
+#include "build/hvprogress.h"
 #include "build/hvsample.h"
 #include "page/hvcompat.h"
 #include "page/hvpage.h"
@@ -67,12 +70,12 @@ typedef struct Assignment
 	bool		kept;			/* the sample still is in memory: */
 	HvSample	sample;
 	int			next;			/* of it, see HvSampleFind */
+	bool		begun;			/* a row has been seen */
 	Tuplesortstate *sort;
 	TupleTableSlot *slot;
 	float	   *projected;
 	bytea	   *tuple;			/* leaf entry, then code */
-	int64		rows;			/* without copies */
-	int64		copies;
+	HvAssignCounts counts;
 } Assignment;
 
 static TupleDesc
@@ -202,7 +205,7 @@ put_copy(Assignment *assignment, HvLeafEntryData *entry, int leaf, uint8 flags)
 	memset(slot->tts_isnull, 0, 3 * sizeof(bool));
 	ExecStoreVirtualTuple(slot);
 	tuplesort_puttupleslot(assignment->sort, slot);
-	assignment->copies++;
+	assignment->counts.copies++;
 }
 
 /* Makes the vector of a row in the tree space; returns its length class. */
@@ -225,6 +228,20 @@ load_row(Assignment *assignment, ItemPointer tid, Datum value)
 	return HvSpaceLengthClass(&build->space, view.values);
 }
 
+/*
+ * The scan that reports which blocks it has done says of its first one that all are
+ * (heapam_scan_get_blocks_done, since it takes this place for the end of a round).
+ */
+static void
+correct_first_block(const HvCrew *crew, BlockNumber block)
+{
+	BlockNumber start = crew->scan ?
+		((ParallelBlockTableScanDesc) crew->scan)->phs_startblock : 0;
+
+	if (block == start)
+		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, 0);
+}
+
 /* Callback of the table scan: places one row. */
 static void
 assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive,
@@ -236,6 +253,9 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	HvChoice	choice = {1, {0}};
 	MemoryContext old;
 
+	if (!assignment->begun && build->crew->is_leader)
+		correct_first_block(build->crew, ItemPointerGetBlockNumber(tid));
+	assignment->begun = true;
 	if (isnull[0])
 		return;
 	old = MemoryContextSwitchTo(build->row_context);
@@ -257,8 +277,8 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 			(void) pg_atomic_fetch_add_u32(&assignment->tree.counts[choice.leaves[i]], 1);
 		put_copy(assignment, entry, (int) choice.leaves[i], i == 0 ? 0 : HV_ENTRY_SPILLED);
 	}
-	if (++assignment->rows % ROWS_A_REPORT == 0)
-		HvCrewCountDone(build->crew, ROWS_A_REPORT);
+	if (++assignment->counts.rows % ROWS_A_REPORT == 0)
+		HvProgressCount(build, HV_PROGRESS_TUPLES, ROWS_A_REPORT);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->row_context);
 }
@@ -271,8 +291,10 @@ HvAssignWork(HvBuild *build, const HvJob *job)
 	TableScanDesc scan = crew->scan ? table_beginscan_parallel(build->heap, crew->scan) : NULL;
 
 	begin_assignment(&assignment, build);
-	(void) table_index_build_scan(build->heap, build->index, build->info, crew->scan != NULL,
-								  crew->is_leader, assign_row, &assignment, scan);
+	assignment.counts.heap_rows =
+		table_index_build_scan(build->heap, build->index, build->info, crew->scan != NULL,
+							   crew->is_leader, assign_row, &assignment, scan);
+	HvProgressCount(build, HV_PROGRESS_TUPLES, assignment.counts.rows % ROWS_A_REPORT);
 	if (crew->sharedsort)
 	{
 		tuplesort_performsort(assignment.sort);
@@ -281,7 +303,7 @@ HvAssignWork(HvBuild *build, const HvJob *job)
 	else
 		crew->sort = assignment.sort;
 	ExecDropSingleTupleTableSlot(assignment.slot);
-	HvCrewAddLeafMeans(crew, assignment.rows, assignment.copies);
+	HvCrewAddCounts(crew, &assignment.counts);
 }
 
 void
@@ -295,9 +317,8 @@ HvAssignRows(HvBuild *build, const HvClusterTree *tree, HvAssigned *assigned)
 			pg_atomic_init_u32(&tree->counts[i], 0);
 		HvLeafMeansBegin(build, tree);
 	}
-	HvCrewResetDone(build->crew);
 	HvCrewRun(build->crew, &job);
-	HvCrewLeafMeans(build->crew, &assigned->rows, &assigned->copies, &assigned->participants);
+	HvCrewGetCounts(build->crew, &assigned->counts);
 	HvCrewDismiss(build->crew);
 }
 
@@ -309,7 +330,7 @@ HvAssignSort(HvBuild *build, HvAssigned *assigned)
 		HvClusterTree tree = {0};
 
 		(void) HvClusterMap(build, &tree);
-		assigned->sort = begin_sort(build, sort_memory(build, &tree), assigned->participants);
+		assigned->sort = begin_sort(build, sort_memory(build, &tree), assigned->counts.participants);
 	}
 	else
 		assigned->sort = build->crew->sort;

@@ -22,9 +22,7 @@ typedef struct HvAssigned
 {
 	Tuplesortstate *sort;
 	TupleTableSlot *slot;
-	int64		rows;
-	int64		copies;			/* tuples: rows and their spilled copies */
-	int			participants;	/* who have sorted them */
+	HvAssignCounts counts;
 } HvAssigned;
 
 /*
@@ -35,7 +33,7 @@ extern bool HvAssignKeepsSample(const HvBuild *build, const HvClusterTree *tree)
 
 /*
  * Reads the table and places each row in the tree (in leaf 0 if that is NULL).
- * HvAssignRows fills in rows and copies and HV_REGION_MEANS; HvAssignSort makes
+ * HvAssignRows fills in the counts and HV_REGION_MEANS; HvAssignSort makes
  * the tuples ready.  Leader only.
  */
 extern void HvAssignRows(HvBuild *build, const HvClusterTree *tree, HvAssigned *assigned);

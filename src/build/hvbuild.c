@@ -37,9 +37,7 @@
 
 #include <math.h>
 
-#include "commands/progress.h"
 #include "miscadmin.h"
-#include "utils/backend_progress.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -72,40 +70,9 @@
 #define SAMPLE_SHARE		0.6
 #define TREE_SHARE			0.3
 
-static const char *const phase_names[] = {
-	[HV_PHASE_SURVEY] = "surveying table",
-	[HV_PHASE_SAMPLE] = "sampling table",
-	[HV_PHASE_CLUSTER] = "clustering sample",
-	[HV_PHASE_ASSIGN] = "assigning rows to leaves",
-	[HV_PHASE_SORT] = "sorting rows by leaf",
-	[HV_PHASE_WRITE] = "writing pages",
-	[HV_PHASE_LOG] = "logging index",
-	[HV_PHASE_CALIBRATE] = "calibrating",
-};
-
-char *
-hvbuildphasename(int64 phase)
-{
-	if (phase == PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE)
-		return "initializing";
-	if (phase < HV_PHASE_SURVEY || phase > HV_PHASE_CALIBRATE)
-		return NULL;
-	return (char *) phase_names[phase];
-}
-
-static void
-report_phase(int phase, int64 total)
-{
-	const int	params[] = {
-		PROGRESS_CREATEIDX_SUBPHASE,
-		PROGRESS_CREATEIDX_TUPLES_TOTAL,
-		PROGRESS_CREATEIDX_TUPLES_DONE
-	};
-	const int64 values[] = {phase, total, 0};
-
-	pgstat_progress_update_multi_param(lengthof(params), params, values);
-	elog(DEBUG1, "hvtree build: %s", phase_names[phase]);
-}
+/* tuples and blocks between two notes for progress reports */
+#define ROWS_A_REPORT		64
+#define BLOCKS_A_REPORT		256
 
 /* Setup ------------------------------------------------------------------- */
 
@@ -170,19 +137,22 @@ cluster_sample(HvBuild *build)
 	HvClusterTree *tree = NULL;
 	HvSample	sample;
 	int			leaves;
+	int			n;
 
-	report_phase(HV_PHASE_SAMPLE, (int64) build->estimated_rows);
 	HvSampleTake(build, sample_size(build), &sample);
 	HV_DEBUG_POINT("build-sampled");
-	report_phase(HV_PHASE_CLUSTER, 0);
+	n = sample.vectors.count;
 	if (build->options.spill < 0)
 		build->meta.spill = HvSpillPays(build, &sample);
 	leaves = affordable_leaves(build, &sample.vectors,
 							   wanted_leaves(build, build->meta.spill ? COPIES_EXPECTED : 1.0));
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, leaves);
-	HvCrewResetDone(build->crew);
+	HvProgressBegin(build, HV_PHASE_CLUSTER, HvRefineBeginWork(build, n, leaves), 0);
 	if (leaves > 1)
-		tree = HvRefineTree(build, &sample, sample.vectors.count, leaves);
+	{
+		tree = HvRefineBegin(build, &sample, n, leaves);
+		HvProgressBegin(build, HV_PHASE_REFINE, HvRefineTreeWork(n), 0);
+		HvRefineTree(build, &sample, n, tree);
+	}
 	if (tree == NULL || !HvAssignKeepsSample(build, tree))
 		HvRegionFree(build->crew, HV_REGION_SAMPLE);
 	return tree;
@@ -217,7 +187,7 @@ write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 	const void *tuple;
 	int			leaf = -1;
 	int			next_leaf;
-	int64		done = 0;
+	int			rows = 0;		/* since the last note for progress reports */
 
 	/* all rows but those that VACUUM may remove, with their TOAST, any moment */
 	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(build->heap));
@@ -237,16 +207,20 @@ write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 				group.centroid = centroid;
 			}
 			leaf = next_leaf;
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
+		}
+		if (++rows == ROWS_A_REPORT)
+		{
+			HvProgressCount(build, HV_PROGRESS_TUPLES, rows);
+			rows = 0;
 		}
 		HvLeafGroupAdd(&group, tuple);
-		done++;
 	}
 	if (leaf >= 0)
 		end_leaf(&group, tree, leaf, -1);
+	HvProgressCount(build, HV_PROGRESS_TUPLES, rows);
 	HvHeapEnd(heap);
-	build->meta.rows = assigned->rows;
-	build->meta.tuples = assigned->copies;
+	build->meta.rows = assigned->counts.rows;
+	build->meta.tuples = assigned->counts.copies;
 	HvWriterFinish(writer, tree ? tree->height : 1);
 }
 
@@ -272,7 +246,23 @@ void
 hvbuildempty(Relation index)
 {
 	write_empty(index, INIT_FORKNUM);
-	HvStoreBuildLog(index, INIT_FORKNUM);
+	HvStoreBuildLog(index, INIT_FORKNUM, 0, HV_ROOT_BLOCK + 1);
+}
+
+/* Logs an index that is written. */
+static void
+log_index(HvBuild *build)
+{
+	BlockNumber nblocks = HvStoreBlocks(build->index);
+
+	HvProgressBegin(build, HV_PHASE_LOG, 0, nblocks);
+	for (BlockNumber block = 0; block < nblocks; block += BLOCKS_A_REPORT)
+	{
+		BlockNumber end = Min(block + BLOCKS_A_REPORT, nblocks);
+
+		HvStoreBuildLog(build->index, MAIN_FORKNUM, block, end);
+		HvProgressCount(build, HV_PROGRESS_BLOCKS, end - block);
+	}
 }
 
 /* the work of each kind of job */
@@ -294,12 +284,13 @@ build_tree(HvBuild *build, HvAssigned *assigned)
 	HvCrewBegin(build, job_work, HvCrewWorkersWanted(build));
 	tree = cluster_sample(build);
 	HV_DEBUG_POINT("build-clustered");
-	report_phase(HV_PHASE_ASSIGN, (int64) build->estimated_rows);
+	HvProgressBegin(build, HV_PHASE_ASSIGN, (int64) ceil(build->estimated_rows), 0);
 	HvAssignRows(build, tree, assigned);
 	HV_DEBUG_POINT("build-assigned");
-	report_phase(HV_PHASE_SORT, assigned->copies);
+	HvProgressBegin(build, HV_PHASE_SORT, assigned->counts.copies, 0);
 	HvAssignSort(build, assigned);
-	report_phase(HV_PHASE_WRITE, assigned->copies);
+	HvProgressCount(build, HV_PROGRESS_TUPLES, assigned->counts.copies);
+	HvProgressBegin(build, HV_PHASE_WRITE, assigned->counts.copies, 0);
 	write_tree(build, assigned, tree);
 	HvAssignedEnd(assigned);
 	HvRegionFree(build->crew, HV_REGION_SAMPLE);
@@ -325,24 +316,25 @@ hvbuild(Relation heap, Relation index, IndexInfo *info)
 	if (HvStoreBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
 	build = HvBuildBegin(heap, index, info);
-	report_phase(HV_PHASE_SURVEY, 0);
 	HvSampleSurvey(build, &survey);
 	if (survey.dim == 0)
+	{
 		write_empty(index, MAIN_FORKNUM);
+		assigned.counts.heap_rows = survey.heap_rows;
+	}
 	else
 	{
 		accept_survey(build, &survey);
 		build_tree(build, &assigned);
 	}
 	HV_DEBUG_POINT("build-written");
-	report_phase(HV_PHASE_LOG, 0);
-	HvStoreBuildLog(index, MAIN_FORKNUM);
-	report_phase(HV_PHASE_CALIBRATE, 0);
+	log_index(build);
+	HvProgressBegin(build, HV_PHASE_CALIBRATE, 0, 0);
 	HvCalibrate(heap, index);
 
 	MemoryContextSwitchTo(old);
-	result->heap_tuples = assigned.rows;
-	result->index_tuples = assigned.rows;
+	result->heap_tuples = assigned.counts.heap_rows;
+	result->index_tuples = assigned.counts.rows;
 	MemoryContextDelete(context);
 	return result;
 }

@@ -28,14 +28,12 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
-#include "commands/progress.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/condition_variable.h"
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
-#include "utils/backend_progress.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -65,7 +63,7 @@ struct HvCrewShared
 	HvMetaData	meta;			/* changed by the leader between jobs */
 
 	pg_atomic_uint64 next;		/* item of the job */
-	pg_atomic_uint64 done;		/* for progress reports */
+	HvProgress	progress;
 
 	ConditionVariable changed;	/* a job came, or someone let go of it */
 	slock_t		mutex;			/* what follows */
@@ -75,9 +73,7 @@ struct HvCrewShared
 	int			active;			/* workers that have joined and not let go */
 	HvJob		job;
 	dsm_handle	regions[HV_NREGIONS];
-	int64		rows;
-	int64		copies;
-	int			summed;			/* participants in these sums */
+	HvAssignCounts counts;
 	bool		broken_hot_chain;
 
 	float		mean[FLEXIBLE_ARRAY_MEMBER];	/* center_dims */
@@ -103,7 +99,7 @@ init_shared(HvCrewShared *shared, const HvBuild *build, int participants)
 	shared->options = build->options;
 	shared->meta = build->meta;
 	pg_atomic_init_u64(&shared->next, 0);
-	pg_atomic_init_u64(&shared->done, 0);
+	HvProgressInit(&shared->progress);
 	ConditionVariableInit(&shared->changed);
 	SpinLockInit(&shared->mutex);
 	for (int i = 0; i < HV_NREGIONS; i++)
@@ -209,7 +205,10 @@ HvCrewBegin(HvBuild *build, const HvJobWork *work, int nworkers)
 	crew->is_leader = true;
 	build->crew = crew;
 	if (nworkers > 0 && launch(crew, nworkers))
+	{
+		build->progress = &crew->shared->progress;
 		return;
+	}
 	crew->shared = palloc(shared_size(build));
 	init_shared(crew->shared, build, 1);
 }
@@ -233,6 +232,7 @@ HvCrewDismiss(HvCrew *crew)
 void
 HvCrewEnd(HvCrew *crew)
 {
+	crew->build->progress = &crew->build->own_progress;
 	if (crew->context)
 		leave_parallel_mode(crew);
 }
@@ -323,13 +323,6 @@ work_on(HvCrew *crew, const HvJob *job)
 	MemoryContextDelete(scratch);
 }
 
-static void
-report_done(HvCrew *crew)
-{
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-								 (int64) pg_atomic_read_u64(&crew->shared->done));
-}
-
 /* Waits until no worker is at the job any more. */
 static void
 wait_for_workers(HvCrew *crew)
@@ -348,7 +341,7 @@ wait_for_workers(HvCrew *crew)
 			break;
 		(void) ConditionVariableTimedSleep(&shared->changed, REPORT_INTERVAL_MS,
 										   WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-		report_done(crew);
+		HvProgressPublish(crew->build);
 	}
 	ConditionVariableCancelSleep();
 }
@@ -373,7 +366,7 @@ HvCrewRun(HvCrew *crew, const HvJob *job)
 	SpinLockRelease(&shared->mutex);
 	if (crew->context)
 		wait_for_workers(crew);
-	report_done(crew);
+	HvProgressPublish(crew->build);
 }
 
 int
@@ -382,40 +375,27 @@ HvCrewNext(HvCrew *crew, const HvJob *job)
 	uint64		item = pg_atomic_fetch_add_u64(&crew->shared->next, 1);
 
 	CHECK_FOR_INTERRUPTS();
-	if (crew->is_leader)
-		report_done(crew);
 	return item < (uint64) job->items ? (int) item : -1;
 }
 
 void
-HvCrewCountDone(HvCrew *crew, int64 done)
+HvCrewAddCounts(HvCrew *crew, const HvAssignCounts *counts)
 {
-	(void) pg_atomic_fetch_add_u64(&crew->shared->done, done);
-}
+	HvAssignCounts *sums = &crew->shared->counts;
 
-void
-HvCrewResetDone(HvCrew *crew)
-{
-	pg_atomic_write_u64(&crew->shared->done, 0);
-}
-
-void
-HvCrewAddLeafMeans(HvCrew *crew, int64 rows, int64 copies)
-{
 	SpinLockAcquire(&crew->shared->mutex);
-	crew->shared->rows += rows;
-	crew->shared->copies += copies;
-	crew->shared->summed++;
+	sums->heap_rows += counts->heap_rows;
+	sums->rows += counts->rows;
+	sums->copies += counts->copies;
+	sums->participants++;
 	SpinLockRelease(&crew->shared->mutex);
 }
 
 void
-HvCrewLeafMeans(HvCrew *crew, int64 *rows, int64 *copies, int *participants)
+HvCrewGetCounts(HvCrew *crew, HvAssignCounts *counts)
 {
 	SpinLockAcquire(&crew->shared->mutex);
-	*rows = crew->shared->rows;
-	*copies = crew->shared->copies;
-	*participants = crew->shared->summed;
+	*counts = crew->shared->counts;
 	SpinLockRelease(&crew->shared->mutex);
 }
 
@@ -496,6 +476,7 @@ HvCrewJoin(shm_toc *toc, dsm_segment *segment, const HvJobWork *work)
 	crew->buffer_usage = shm_toc_lookup(toc, KEY_BUFFERS, false);
 	crew->wal_usage = shm_toc_lookup(toc, KEY_WAL, false);
 	build->crew = crew;
+	build->progress = &crew->shared->progress;
 	return build;
 }
 

@@ -35,7 +35,7 @@
 
 #include "build/hvbuildstate.h"
 
-/* hvbuildjobs.c says what is done */
+/* HvBuildJobs of hvbuild.c says what is done */
 typedef enum HvJobKind
 {
 	HV_JOB_SAMPLE,				/* hvsample.c: rows of some blocks */
@@ -58,7 +58,7 @@ typedef struct HvJob
 	int			iterations;
 } HvJob;
 
-/* What a participant does of a job of some kind; hvbuildjobs.c has them all. */
+/* What a participant does of a job of some kind; HvBuildJobs has them all. */
 typedef void (*HvJobWork) (HvBuild *build, const HvJob *job);
 
 typedef enum HvRegionKind
@@ -75,6 +75,15 @@ typedef struct HvRegion
 	dsm_handle	handle;
 	void	   *base;			/* NULL: there is none now */
 } HvRegion;
+
+/* what assigning all rows of a table has come to */
+typedef struct HvAssignCounts
+{
+	double		heap_rows;		/* rows of the table, as its scan counts them */
+	int64		rows;			/* of these, in the index */
+	int64		copies;			/* tuples: rows and their spilled copies */
+	int			participants;	/* that have sorted them */
+} HvAssignCounts;
 
 typedef struct HvCrewShared HvCrewShared;
 
@@ -122,12 +131,6 @@ extern void HvCrewRun(HvCrew *crew, const HvJob *job);
 /* Takes an item of the job in hand; -1 if none is left.  Serves interrupts. */
 extern int	HvCrewNext(HvCrew *crew, const HvJob *job);
 
-/* Counts what progress reports show as done. */
-extern void HvCrewCountDone(HvCrew *crew, int64 done);
-
-/* Begins to count anew. */
-extern void HvCrewResetDone(HvCrew *crew);
-
 /* Those who may work at a time, the leader included. */
 extern int	HvCrewSize(const HvCrew *crew);
 
@@ -139,9 +142,9 @@ extern void *HvRegionAllocate(HvCrew *crew, HvRegionKind kind, Size size);
 extern void HvRegionFree(HvCrew *crew, HvRegionKind kind);
 extern void *HvRegionBase(const HvCrew *crew, HvRegionKind kind);
 
-/* Adds to the sums that the leader gets from HvCrewLeafMeans; participants counts calls. */
-extern void HvCrewAddLeafMeans(HvCrew *crew, int64 rows, int64 copies);
-extern void HvCrewLeafMeans(HvCrew *crew, int64 *rows, int64 *copies, int *participants);
+/* Adds to the sums that HvCrewGetCounts gives the leader; participants counts calls. */
+extern void HvCrewAddCounts(HvCrew *crew, const HvAssignCounts *counts);
+extern void HvCrewGetCounts(HvCrew *crew, HvAssignCounts *counts);
 
 /*
  * A worker's way through a build: joins it, with table and index opened, does all

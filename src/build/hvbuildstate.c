@@ -66,6 +66,8 @@ HvBuildBegin(Relation heap, Relation index, IndexInfo *info)
 	build->context = CurrentMemoryContext;
 	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "hvtree build row",
 											   ALLOCSET_DEFAULT_SIZES);
+	build->progress = &build->own_progress;
+	HvProgressInit(build->progress);
 	HvOptionsForBuild(index, &build->options);
 	HvBuildInitMeta(index, &build->meta, &build->options);
 	return build;

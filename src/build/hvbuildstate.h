@@ -20,6 +20,7 @@
 #include "nodes/execnodes.h"
 
 #include "arithmetic/hvkmeans.h"
+#include "build/hvprogress.h"
 #include "heap/hvtype.h"
 #include "tree/hvmeta.h"
 #include "tree/hvoptions.h"
@@ -40,7 +41,9 @@ typedef struct HvBuild
 	double		estimated_rows;
 	MemoryContext context;		/* as long as the build */
 	MemoryContext row_context;	/* one row */
-	struct HvCrew *crew;		/* who works on it */
+	struct HvCrew *crew;		/* who works on it; NULL before there is one */
+	HvProgress *progress;		/* of all who work on it */
+	HvProgress	own_progress;	/* while the leader is alone */
 } HvBuild;
 
 /* The metapage of an index that has no dimension yet. */

@@ -299,13 +299,15 @@ divide_node(Division *division, const HvSpan *span)
 												   layout->code_bits * sizeof(float));
 
 	k = cluster_members(division, members, n, k, assignment, centroids);
+	HvProgressCount(division->build, HV_PROGRESS_TUPLES, n);
 	for (int round = 0; division->job->level == 1 && round < EVEN_ROUNDS; round++)
+	{
 		k = even_out(division, members, n, usual, k, assignment, centroids);
+		HvProgressCount(division->build, HV_PROGRESS_TUPLES, n);
+	}
 	group_members(&division->sample, span->start, n, assignment, k);
 	pfree(assignment);
 	pfree(centroids);
-	if (division->job->level == 1)
-		HvCrewCountDone(division->build->crew, k);
 }
 
 void
@@ -333,6 +335,7 @@ HvPartitionNearestWork(HvBuild *build, const HvJob *job)
 
 		assign_all(&sample.vectors, sample.members + start, n, sample.centroids, job->k,
 				   sample.leaves + start);
+		HvProgressCount(build, HV_PROGRESS_TUPLES, n);
 	}
 }
 
@@ -355,6 +358,8 @@ divide_together(Division *division, const HvSpan *span)
 		job.k = k;
 		HvCrewRun(division->build->crew, &job);
 	}
+	else
+		HvProgressCount(division->build, HV_PROGRESS_TUPLES, span->count);
 	group_members(sample, span->start, span->count, sample->leaves + span->start, k);
 }
 
@@ -402,6 +407,12 @@ make_starts(HvSample *sample, int n)
 	}
 	sample->starts[nleaves] = n;
 	return nleaves;
+}
+
+int64
+HvPartitionWork(const HvLayout *layout, int n, int leaves)
+{
+	return (int64) n * (HvPartitionHeight(layout, leaves) + EVEN_ROUNDS);
 }
 
 int

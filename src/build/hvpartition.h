@@ -23,6 +23,9 @@
  */
 extern int	HvPartition(HvBuild *build, HvSample *sample, int n, int leaves, int iterations);
 
+/* Members that it counts as done for progress reports, each in every round. */
+extern int64 HvPartitionWork(const HvLayout *layout, int n, int leaves);
+
 /* Children of an inner page as planned, and the level of the root of a tree. */
 extern double HvPartitionFanout(const HvLayout *layout);
 extern int	HvPartitionHeight(const HvLayout *layout, int leaves);

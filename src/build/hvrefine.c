@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "build/hvpartition.h"
 #include "build/hvrefine.h"
 #include "tree/hvchoose.h"
 
@@ -116,6 +117,7 @@ HvRefinePlaceWork(HvBuild *build, const HvJob *job)
 				elog(ERROR, "hvtree build found no leaf for a row");
 			sample.leaves[i] = (int) choice.leaves[0];
 		}
+		HvProgressCount(build, HV_PROGRESS_TUPLES, end - chunk * PLACE_CHUNK);
 	}
 }
 
@@ -167,13 +169,30 @@ refine_round(HvBuild *build, HvSample *sample, int n, HvClusterTree *tree)
 }
 
 HvClusterTree *
-HvRefineTree(HvBuild *build, HvSample *sample, int n, int leaves)
+HvRefineBegin(HvBuild *build, HvSample *sample, int n, int leaves)
 {
 	HvClusterTree *tree = HvClusterBegin(build, sample, n, leaves);
 
 	take_means(build, tree);
 	HvClusterArrange(build, tree);
+	return tree;
+}
+
+void
+HvRefineTree(HvBuild *build, HvSample *sample, int n, HvClusterTree *tree)
+{
 	for (int round = 0; round < REFINE_ROUNDS; round++)
 		refine_round(build, sample, n, tree);
-	return tree;
+}
+
+int64
+HvRefineBeginWork(const HvBuild *build, int n, int leaves)
+{
+	return HvPartitionWork(&build->layout, n, leaves);
+}
+
+int64
+HvRefineTreeWork(int n)
+{
+	return (int64) n * REFINE_ROUNDS;
 }

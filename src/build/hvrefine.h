@@ -20,7 +20,14 @@
  * makes the tree.  Memory beside the region is taken from the current context.
  * Leader only.
  */
-extern HvClusterTree *HvRefineTree(HvBuild *build, HvSample *sample, int n, int leaves);
+extern HvClusterTree *HvRefineBegin(HvBuild *build, HvSample *sample, int n, int leaves);
+
+/* Then sends the members down the tree and takes its centroids from that. */
+extern void HvRefineTree(HvBuild *build, HvSample *sample, int n, HvClusterTree *tree);
+
+/* Members that the two count as done for progress reports, each in every round. */
+extern int64 HvRefineBeginWork(const HvBuild *build, int n, int leaves);
+extern int64 HvRefineTreeWork(int n);
 
 /* HV_JOB_MEANS, HV_JOB_PLACE */
 extern void HvRefineMeansWork(HvBuild *build, const HvJob *job);

@@ -34,6 +34,7 @@
 #include "arithmetic/hvsplitmix.h"
 #include "build/hvbuildparallel.h"
 #include "build/hvsample.h"
+#include "page/hvcompat.h"
 #include "page/hvpage.h"
 #include "storage/hvstore.h"
 
@@ -60,6 +61,7 @@ typedef struct RowVisitor
 	void		(*visit) (struct RowVisitor *visitor, Datum value);
 	ItemPointerData tid;		/* of the row at hand */
 	double		rows;			/* seen so far */
+	double		heap_rows;		/* of the blocks read, also those that the index leaves out */
 } RowVisitor;
 
 /* Callback of the table scan: one row. */
@@ -80,13 +82,18 @@ visit_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 	MemoryContextReset(visitor->build->row_context);
 }
 
+/* A look at a sample is no sequential scan in the statistics of the table. */
 static void
 visit_block(RowVisitor *visitor, BlockNumber block)
 {
 	HvBuild    *build = visitor->build;
+	HvScanCounts counted;
 
-	table_index_build_range_scan(build->heap, build->index, build->info, false, false,
-								 false, block, 1, visit_row, visitor, NULL);
+	HvCompatGetScanCounts(build->heap, &counted);
+	visitor->heap_rows += table_index_build_range_scan(build->heap, build->index, build->info,
+													   false, false, false, block, 1,
+													   visit_row, visitor, NULL);
+	HvCompatSetScanCounts(build->heap, &counted);
 }
 
 /* Visits the rows of up to nwanted random blocks; returns how many blocks it read. */
@@ -98,6 +105,7 @@ visit_blocks(RowVisitor *visitor, BlockNumber nwanted, void (*begin_block) (RowV
 	BlockNumber read = 0;
 	BlockSamplerData sampler;
 
+	visitor->rows = visitor->heap_rows = 0;
 	BlockSampler_Init(&sampler, nblocks, Min(nwanted, nblocks), (uint32) build->meta.seed);
 	while (BlockSampler_HasMore(&sampler))
 	{
@@ -106,6 +114,7 @@ visit_blocks(RowVisitor *visitor, BlockNumber nwanted, void (*begin_block) (RowV
 		CHECK_FOR_INTERRUPTS();
 		begin_block(visitor);
 		visit_block(visitor, block);
+		HvProgressCount(build, HV_PROGRESS_BLOCKS, 1);
 		read++;
 	}
 	return read;
@@ -241,12 +250,15 @@ HvSampleSurvey(HvBuild *build, HvSurvey *survey)
 	BlockNumber read;
 
 	memset(survey, 0, sizeof(HvSurvey));
+	HvProgressBegin(build, HV_PHASE_SURVEY, 0, 2 * Min(wanted, nblocks));
 	read = visit_blocks(&visitor.base, wanted, begin_survey_block);
 	if (visitor.count == 0 && read < nblocks)
 	{
 		wanted = nblocks;
+		HvProgressExpect(build, HV_PROGRESS_BLOCKS, 2 * ((int64) nblocks - read));
 		read = visit_blocks(&visitor.base, wanted, begin_survey_block);
 	}
+	survey->heap_rows = visitor.base.heap_rows;
 	if (visitor.count == 0)
 		return;
 	survey->rows = visitor.base.rows * nblocks / read;
@@ -381,6 +393,7 @@ typedef struct SampleVisitor
 	SampleHeader *header;
 	HvSample   *sample;
 	float	   *projected;
+	int64		placed;			/* rows, of this block */
 } SampleVisitor;
 
 /* Takes a row if its pointer says so. */
@@ -403,7 +416,7 @@ sample_row(RowVisitor *base, Datum value)
 	HvSpaceProject(&base->build->space, view.values, visitor->projected);
 	HvVectorsSet(&visitor->sample->vectors, (int) place, visitor->projected);
 	visitor->sample->rows[place] = row;
-	HvCrewCountDone(base->build->crew, 1);
+	visitor->placed++;
 }
 
 /* Every participant draws the same blocks and reads those of the chunks that it takes. */
@@ -431,6 +444,9 @@ HvSampleWork(HvBuild *build, const HvJob *job)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		visit_block(&visitor.base, block);
+		HvProgressCount(build, HV_PROGRESS_TUPLES, visitor.placed);
+		HvProgressCount(build, HV_PROGRESS_BLOCKS, 1);
+		visitor.placed = 0;
 		if (at % SAMPLE_CHUNK == 0)
 			chunk = HvCrewNext(build->crew, job);
 	}
@@ -504,17 +520,28 @@ sort_sample(HvSample *sample)
 	pfree(wanted);
 }
 
-/* Takes all rows that hash to less than such a part of all hashes; returns how many there are. */
+/*
+ * Takes all rows that hash to less than such a part of all hashes; returns how many there
+ * are.  Another round than the first begins the sample again.
+ */
 static double
-take_part(HvBuild *build, double part)
+take_part(HvBuild *build, double part, int round)
 {
 	SampleHeader *header = sample_header(build);
 	HvJob		job = {.kind = HV_JOB_SAMPLE};
+	int64		rows = (int64) Min(header->capacity, ceil(build->estimated_rows));
+
+	if (round == 0)
+		HvProgressBegin(build, HV_PHASE_SAMPLE, rows, header->wanted);
+	else
+	{
+		HvProgressExpect(build, HV_PROGRESS_TUPLES, rows);
+		HvProgressExpect(build, HV_PROGRESS_BLOCKS, header->wanted);
+	}
 
 	header->threshold = part >= 1 ? PG_UINT64_MAX : (uint64) (part * 18446744073709551615.0);
 	pg_atomic_write_u64(&header->taken, 0);
 	job.items = (header->wanted + SAMPLE_CHUNK - 1) / SAMPLE_CHUNK;
-	HvCrewResetDone(build->crew);
 	HvCrewRun(build->crew, &job);
 	return (double) pg_atomic_read_u64(&header->taken);
 }
@@ -537,7 +564,7 @@ HvSampleTake(HvBuild *build, int capacity, HvSample *sample)
 		Max(build->estimated_rows * header->wanted, 1.0);
 	for (int round = 0; round < SAMPLE_ROUNDS; round++)
 	{
-		double		taken = take_part(build, part);
+		double		taken = take_part(build, part, round);
 
 		if (taken <= capacity && (taken >= LEAST_SAMPLE_FILL * capacity || part >= 1))
 			break;

@@ -18,8 +18,9 @@
 /* what a look at some blocks tells */
 typedef struct HvSurvey
 {
-	int			dim;			/* 0 = no row found */
-	double		rows;			/* estimated, in the whole table */
+	int			dim;			/* 0 = no row found, all blocks having been read */
+	double		rows;			/* estimated, in the index */
+	double		heap_rows;		/* of the table, in the blocks that were read */
 	float		max_norm;		/* inner product: M, with some headroom */
 	float	   *mean;			/* center_dims floats, NULL if no row */
 } HvSurvey;

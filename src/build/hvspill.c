@@ -38,6 +38,9 @@
 #define TRIAL_QUERIES	100
 #define TRIAL_NEIGHBOURS 10
 
+/* rows between two notes for progress reports */
+#define ROWS_A_REPORT	128
+
 /* rows a leaf of the trial, as in a tree without spill */
 #define TRIAL_FILL		0.75
 
@@ -157,8 +160,9 @@ copy_centroids(Trial *trial, const HvLayout *layout)
 
 /* Places all vectors of the trial, with spill. */
 static void
-place_all(Trial *trial, const HvLayout *layout)
+place_all(Trial *trial, HvBuild *build)
 {
+	const HvLayout *layout = &build->layout;
 	HvChooser  *chooser = palloc0(sizeof(HvChooser));
 	float	   *vector = palloc(layout->code_bits * sizeof(float));
 	int64		copies = 0;
@@ -168,6 +172,8 @@ place_all(Trial *trial, const HvLayout *layout)
 	for (int i = 0; i < trial->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (i % ROWS_A_REPORT == 0)
+			HvProgressCount(build, HV_PROGRESS_TUPLES, Min(ROWS_A_REPORT, trial->count - i));
 		HvVectorsGet(&trial->sample->vectors, trial->members[i], vector);
 		HvChoose(chooser, vector, 0, 0, &trial->choices[i]);
 		copies += trial->choices[i].count;
@@ -189,11 +195,11 @@ take_members(Trial *trial, HvSample *sample, int n)
 
 /* The work of queries with spill, as a part of that without. */
 static double
-try_queries(Trial *trial, const HvLayout *layout)
+try_queries(Trial *trial, HvBuild *build)
 {
 	int			queries = Min(TRIAL_QUERIES, trial->count);
 
-	copy_centroids(trial, layout);
+	copy_centroids(trial, &build->layout);
 	trial->order = palloc(trial->count * sizeof(HvKeyed));
 	trial->rank_of_leaf = palloc(trial->tree->nleaves * sizeof(int));
 	for (int i = 0; i < 2; i++)
@@ -202,6 +208,7 @@ try_queries(Trial *trial, const HvLayout *layout)
 	{
 		CHECK_FOR_INTERRUPTS();
 		try_query(trial, (int) ((int64) i * trial->count / queries));
+		HvProgressCount(build, HV_PROGRESS_TUPLES, trial->count / queries);
 	}
 	return trial->copies * percentile_95(trial->ranks[1], trial->nranks) /
 		percentile_95(trial->ranks[0], trial->nranks);
@@ -224,9 +231,13 @@ HvSpillPays(HvBuild *build, HvSample *sample)
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(scratch);
 	take_members(&trial, sample, rows);
-	trial.tree = HvRefineTree(build, sample, rows, leaves);
-	place_all(&trial, layout);
-	gain = try_queries(&trial, layout);
+	/* then placed, and compared with queries */
+	HvProgressBegin(build, HV_PHASE_SPILL, HvRefineBeginWork(build, rows, leaves) +
+					HvRefineTreeWork(rows) + 2 * (int64) rows, 0);
+	trial.tree = HvRefineBegin(build, sample, rows, leaves);
+	HvRefineTree(build, sample, rows, trial.tree);
+	place_all(&trial, build);
+	gain = try_queries(&trial, build);
 	elog(DEBUG1, "hvtree spill trial: %d leaves, %.2f copies a row, work with spill %.2f of that without",
 		 trial.tree->nleaves, trial.copies, gain);
 	HvClusterFree(build, trial.tree);

@@ -23,8 +23,10 @@
 
 #include "access/table.h"
 #include "catalog/index.h"
+#include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
+#include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
 #include "maintain/hvmaintain.h"
@@ -141,19 +143,24 @@ static void
 clean_leaves(BulkDelete *bulk, uint64 newer_than, bool all)
 {
 	const HvLayout *layout = &bulk->index->layout;
+	BlockNumber nblocks = HvStoreBlocks(bulk->info->index);
 	HvStoreStream *stream =
 		HvStoreStreamBeginRange(bulk->info->index, layout, HV_STREAM_MAINTENANCE,
-								bulk->info->strategy, HV_ROOT_BLOCK,
-								HvStoreBlocks(bulk->info->index));
+								bulk->info->strategy, HV_ROOT_BLOCK, nblocks);
 	uint64		rows[MAX_TUPLES];
 	BlockNumber block;
 	Page		page;
 	Buffer		buffer;
 
+	/* (a second pass reads few of them: the view may say that all are done) */
+	if (bulk->info->report_progress && all)
+		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, nblocks);
 	while (HvStoreStreamNext(stream, &block, &page, &buffer))
 	{
 		int			n;
 
+		if (bulk->info->report_progress && all)
+			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, block + 1);
 		if (page == NULL)
 			continue;
 		n = copy_rows(layout, page, newer_than, all, rows);
@@ -248,6 +255,10 @@ hvvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	stats->num_pages = HvStoreBlocks(info->index);
 	stats->num_index_tuples = maintenance.rows;
 	stats->estimated_count = false;
+
+	/* rows moved during the count may be in it twice: there are no more than in the table */
+	if (!info->estimated_count)
+		stats->num_index_tuples = Min(stats->num_index_tuples, info->num_heap_tuples);
 	stats->pages_newly_deleted += maintenance.freed;
 	stats->pages_deleted = stats->pages_free = maintenance.free_pages + maintenance.freed;
 	return stats;

@@ -187,6 +187,40 @@ HvCompatMayMaintain(Oid table)
 #endif
 }
 
+/*
+ * HvCompatGetScanCounts, HvCompatSetScanCounts: what this transaction has counted so far
+ * as sequential scans of a table, and the rows that these returned; for reads that are none.
+ */
+typedef struct HvScanCounts
+{
+	PgStat_Counter scans;
+	PgStat_Counter rows;
+} HvScanCounts;
+
+#if PG_VERSION_NUM >= 160000
+#define HV_SCAN_COUNT(rel)		((rel)->pgstat_info->counts.numscans)
+#define HV_SCAN_ROW_COUNT(rel)	((rel)->pgstat_info->counts.tuples_returned)
+#else
+#define HV_SCAN_COUNT(rel)		((rel)->pgstat_info->t_counts.t_numscans)
+#define HV_SCAN_ROW_COUNT(rel)	((rel)->pgstat_info->t_counts.t_tuples_returned)
+#endif
+
+static inline void
+HvCompatGetScanCounts(Relation rel, HvScanCounts *counts)
+{
+	counts->scans = rel->pgstat_info ? HV_SCAN_COUNT(rel) : 0;
+	counts->rows = rel->pgstat_info ? HV_SCAN_ROW_COUNT(rel) : 0;
+}
+
+static inline void
+HvCompatSetScanCounts(Relation rel, const HvScanCounts *counts)
+{
+	if (rel->pgstat_info == NULL)
+		return;
+	HV_SCAN_COUNT(rel) = counts->scans;
+	HV_SCAN_ROW_COUNT(rel) = counts->rows;
+}
+
 /* HvCompatCountScan: one more scan, in pg_stat_*_indexes and in EXPLAIN of 18. */
 static inline void
 HvCompatCountScan(IndexScanDesc scan)

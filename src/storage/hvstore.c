@@ -505,12 +505,10 @@ HvStoreBuildReplace(Relation index, ForkNumber fork, BlockNumber block, Page ima
 }
 
 void
-HvStoreBuildLog(Relation index, ForkNumber fork)
+HvStoreBuildLog(Relation index, ForkNumber fork, BlockNumber start, BlockNumber end)
 {
-	BlockNumber nblocks = RelationGetNumberOfBlocksInFork(index, fork);
-
-	Assert(nblocks > HV_ROOT_BLOCK);
+	Assert(start < end && end <= RelationGetNumberOfBlocksInFork(index, fork));
 	/* an unlogged index is reset from its init fork, which thus must be logged */
 	if (RelationNeedsWAL(index) || fork == INIT_FORKNUM)
-		log_newpage_range(index, fork, 0, nblocks, true);
+		log_newpage_range(index, fork, start, end, true);
 }

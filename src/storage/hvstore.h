@@ -147,7 +147,7 @@ extern BlockNumber HvStoreBuildAppend(Relation index, ForkNumber fork, Page imag
 /* Overwrites a page that HvStoreBuildAppend made. */
 extern void HvStoreBuildReplace(Relation index, ForkNumber fork, BlockNumber block, Page image);
 
-/* Logs all pages of a fork where the relation needs it (an init fork always does). */
-extern void HvStoreBuildLog(Relation index, ForkNumber fork);
+/* Logs pages start to end - 1 of a fork where the relation needs it (an init fork always does). */
+extern void HvStoreBuildLog(Relation index, ForkNumber fork, BlockNumber start, BlockNumber end);
 
 #endif							/* HVSTORE_H */

@@ -126,7 +126,7 @@ recovers('crash with an open transaction');
 
 $node->safe_psql('postgres',
 	'INSERT INTO late SELECT i, clustered_vector(8, 200) FROM generate_series(1, 40000) i');
-foreach my $phase ('clustering|assigning', 'writing|sorting|logging')
+foreach my $phase ('clustering|refining|assigning', 'writing|sorting|logging')
 {
 	my $build = IPC::Run::start(
 		[ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c',

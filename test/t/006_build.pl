@@ -207,7 +207,7 @@ my (undef, undef, $debug) = $node->psql('postgres',
 	q{SET client_min_messages = debug1; CREATE INDEX items_v ON items USING hvtree (v)});
 my @phases = $debug =~ /hvtree build: (.*)/g;
 is(join(', ', @phases),
-	'surveying table, sampling table, clustering sample, assigning rows to leaves, sorting rows by leaf, writing pages, logging index, calibrating',
+	'surveying table, sampling table, trying second copies, clustering sample, refining clusters, assigning rows to leaves, sorting rows by leaf, writing pages, logging index, calibrating',
 	'the phases of a build');
 sql('DROP INDEX items_v');
 {
@@ -215,7 +215,7 @@ sql('DROP INDEX items_v');
 			'CREATE INDEX items_v ON items USING hvtree (v) WITH (leaf_size = 8, branching = 8)' ],
 		'<', \undef, '>', '/dev/null', '2>', '/dev/null');
 	ok( $node->poll_query_until('postgres', q{
-			SELECT phase ~ '^building index: (surveying|sampling|clustering|assigning|sorting|writing|logging)'
+			SELECT phase ~ '^building index: (surveying|sampling|trying|clustering|refining|assigning|sorting|writing|logging)'
 			FROM pg_stat_progress_create_index}), 'pg_stat_progress_create_index names a phase');
 	sql(q{SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index});
 	$psql->finish;
