@@ -31,7 +31,7 @@
 #include "build/hvassign.h"
 #include "build/hvcluster.h"
 #include "build/hvleafmeans.h"
-#include "build/hvprogress.h"
+#include "maintain/hvprogress.h"
 #include "build/hvsample.h"
 #include "page/hvcompat.h"
 #include "page/hvpage.h"
@@ -278,7 +278,7 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 		put_copy(assignment, entry, (int) choice.leaves[i], i == 0 ? 0 : HV_ENTRY_SPILLED);
 	}
 	if (++assignment->counts.rows % ROWS_A_REPORT == 0)
-		HvProgressCount(build, HV_PROGRESS_TUPLES, ROWS_A_REPORT);
+		HvProgressCount(build->progress, HV_PROGRESS_TUPLES, ROWS_A_REPORT);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->row_context);
 }
@@ -294,7 +294,7 @@ HvAssignWork(HvBuild *build, const HvJob *job)
 	assignment.counts.heap_rows =
 		table_index_build_scan(build->heap, build->index, build->info, crew->scan != NULL,
 							   crew->is_leader, assign_row, &assignment, scan);
-	HvProgressCount(build, HV_PROGRESS_TUPLES, assignment.counts.rows % ROWS_A_REPORT);
+	HvProgressCount(build->progress, HV_PROGRESS_TUPLES, assignment.counts.rows % ROWS_A_REPORT);
 	if (crew->sharedsort)
 	{
 		tuplesort_performsort(assignment.sort);

@@ -146,11 +146,11 @@ cluster_sample(HvBuild *build)
 		build->meta.spill = HvSpillPays(build, &sample);
 	leaves = affordable_leaves(build, &sample.vectors,
 							   wanted_leaves(build, build->meta.spill ? COPIES_EXPECTED : 1.0));
-	HvProgressBegin(build, HV_PHASE_CLUSTER, HvRefineBeginWork(build, n, leaves), 0);
+	HvProgressBegin(build->progress, HV_PHASE_CLUSTER, HvRefineBeginWork(build, n, leaves), 0);
 	if (leaves > 1)
 	{
 		tree = HvRefineBegin(build, &sample, n, leaves);
-		HvProgressBegin(build, HV_PHASE_REFINE, HvRefineTreeWork(n), 0);
+		HvProgressBegin(build->progress, HV_PHASE_REFINE, HvRefineTreeWork(n), 0);
 		HvRefineTree(build, &sample, n, tree);
 	}
 	if (tree == NULL || !HvAssignKeepsSample(build, tree))
@@ -210,14 +210,14 @@ write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 		}
 		if (++rows == ROWS_A_REPORT)
 		{
-			HvProgressCount(build, HV_PROGRESS_TUPLES, rows);
+			HvProgressCount(build->progress, HV_PROGRESS_TUPLES, rows);
 			rows = 0;
 		}
 		HvLeafGroupAdd(&group, tuple);
 	}
 	if (leaf >= 0)
 		end_leaf(&group, tree, leaf, -1);
-	HvProgressCount(build, HV_PROGRESS_TUPLES, rows);
+	HvProgressCount(build->progress, HV_PROGRESS_TUPLES, rows);
 	HvHeapEnd(heap);
 	build->meta.rows = assigned->counts.rows;
 	build->meta.tuples = assigned->counts.copies;
@@ -255,13 +255,13 @@ log_index(HvBuild *build)
 {
 	BlockNumber nblocks = HvStoreBlocks(build->index);
 
-	HvProgressBegin(build, HV_PHASE_LOG, 0, nblocks);
+	HvProgressBegin(build->progress, HV_PHASE_LOG, 0, nblocks);
 	for (BlockNumber block = 0; block < nblocks; block += BLOCKS_A_REPORT)
 	{
 		BlockNumber end = Min(block + BLOCKS_A_REPORT, nblocks);
 
 		HvStoreBuildLog(build->index, MAIN_FORKNUM, block, end);
-		HvProgressCount(build, HV_PROGRESS_BLOCKS, end - block);
+		HvProgressCount(build->progress, HV_PROGRESS_BLOCKS, end - block);
 	}
 }
 
@@ -284,13 +284,13 @@ build_tree(HvBuild *build, HvAssigned *assigned)
 	HvCrewBegin(build, job_work, HvCrewWorkersWanted(build));
 	tree = cluster_sample(build);
 	HV_DEBUG_POINT("build-clustered");
-	HvProgressBegin(build, HV_PHASE_ASSIGN, (int64) ceil(build->estimated_rows), 0);
+	HvProgressBegin(build->progress, HV_PHASE_ASSIGN, (int64) ceil(build->estimated_rows), 0);
 	HvAssignRows(build, tree, assigned);
 	HV_DEBUG_POINT("build-assigned");
-	HvProgressBegin(build, HV_PHASE_SORT, assigned->counts.copies, 0);
+	HvProgressBegin(build->progress, HV_PHASE_SORT, assigned->counts.copies, 0);
 	HvAssignSort(build, assigned);
-	HvProgressCount(build, HV_PROGRESS_TUPLES, assigned->counts.copies);
-	HvProgressBegin(build, HV_PHASE_WRITE, assigned->counts.copies, 0);
+	HvProgressCount(build->progress, HV_PROGRESS_TUPLES, assigned->counts.copies);
+	HvProgressBegin(build->progress, HV_PHASE_WRITE, assigned->counts.copies, 0);
 	write_tree(build, assigned, tree);
 	HvAssignedEnd(assigned);
 	HvRegionFree(build->crew, HV_REGION_SAMPLE);
@@ -329,8 +329,7 @@ hvbuild(Relation heap, Relation index, IndexInfo *info)
 	}
 	HV_DEBUG_POINT("build-written");
 	log_index(build);
-	HvProgressBegin(build, HV_PHASE_CALIBRATE, 0, 0);
-	HvCalibrate(heap, index);
+	HvCalibrate(heap, index, build->progress);
 
 	MemoryContextSwitchTo(old);
 	result->heap_tuples = assigned.counts.heap_rows;

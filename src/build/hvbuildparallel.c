@@ -341,7 +341,7 @@ wait_for_workers(HvCrew *crew)
 			break;
 		(void) ConditionVariableTimedSleep(&shared->changed, REPORT_INTERVAL_MS,
 										   WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-		HvProgressPublish(crew->build);
+		HvProgressPublish(crew->build->progress);
 	}
 	ConditionVariableCancelSleep();
 }
@@ -366,7 +366,7 @@ HvCrewRun(HvCrew *crew, const HvJob *job)
 	SpinLockRelease(&shared->mutex);
 	if (crew->context)
 		wait_for_workers(crew);
-	HvProgressPublish(crew->build);
+	HvProgressPublish(crew->build->progress);
 }
 
 int

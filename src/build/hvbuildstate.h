@@ -20,7 +20,7 @@
 #include "nodes/execnodes.h"
 
 #include "arithmetic/hvkmeans.h"
-#include "build/hvprogress.h"
+#include "maintain/hvprogress.h"
 #include "heap/hvtype.h"
 #include "tree/hvmeta.h"
 #include "tree/hvoptions.h"

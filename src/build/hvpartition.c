@@ -299,11 +299,11 @@ divide_node(Division *division, const HvSpan *span)
 												   layout->code_bits * sizeof(float));
 
 	k = cluster_members(division, members, n, k, assignment, centroids);
-	HvProgressCount(division->build, HV_PROGRESS_TUPLES, n);
+	HvProgressCount(division->build->progress, HV_PROGRESS_TUPLES, n);
 	for (int round = 0; division->job->level == 1 && round < EVEN_ROUNDS; round++)
 	{
 		k = even_out(division, members, n, usual, k, assignment, centroids);
-		HvProgressCount(division->build, HV_PROGRESS_TUPLES, n);
+		HvProgressCount(division->build->progress, HV_PROGRESS_TUPLES, n);
 	}
 	group_members(&division->sample, span->start, n, assignment, k);
 	pfree(assignment);
@@ -335,7 +335,7 @@ HvPartitionNearestWork(HvBuild *build, const HvJob *job)
 
 		assign_all(&sample.vectors, sample.members + start, n, sample.centroids, job->k,
 				   sample.leaves + start);
-		HvProgressCount(build, HV_PROGRESS_TUPLES, n);
+		HvProgressCount(build->progress, HV_PROGRESS_TUPLES, n);
 	}
 }
 
@@ -359,7 +359,7 @@ divide_together(Division *division, const HvSpan *span)
 		HvCrewRun(division->build->crew, &job);
 	}
 	else
-		HvProgressCount(division->build, HV_PROGRESS_TUPLES, span->count);
+		HvProgressCount(division->build->progress, HV_PROGRESS_TUPLES, span->count);
 	group_members(sample, span->start, span->count, sample->leaves + span->start, k);
 }
 

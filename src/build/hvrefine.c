@@ -117,7 +117,7 @@ HvRefinePlaceWork(HvBuild *build, const HvJob *job)
 				elog(ERROR, "hvtree build found no leaf for a row");
 			sample.leaves[i] = (int) choice.leaves[0];
 		}
-		HvProgressCount(build, HV_PROGRESS_TUPLES, end - chunk * PLACE_CHUNK);
+		HvProgressCount(build->progress, HV_PROGRESS_TUPLES, end - chunk * PLACE_CHUNK);
 	}
 }
 

@@ -114,7 +114,7 @@ visit_blocks(RowVisitor *visitor, BlockNumber nwanted, void (*begin_block) (RowV
 		CHECK_FOR_INTERRUPTS();
 		begin_block(visitor);
 		visit_block(visitor, block);
-		HvProgressCount(build, HV_PROGRESS_BLOCKS, 1);
+		HvProgressCount(build->progress, HV_PROGRESS_BLOCKS, 1);
 		read++;
 	}
 	return read;
@@ -250,12 +250,12 @@ HvSampleSurvey(HvBuild *build, HvSurvey *survey)
 	BlockNumber read;
 
 	memset(survey, 0, sizeof(HvSurvey));
-	HvProgressBegin(build, HV_PHASE_SURVEY, 0, 2 * Min(wanted, nblocks));
+	HvProgressBegin(build->progress, HV_PHASE_SURVEY, 0, 2 * Min(wanted, nblocks));
 	read = visit_blocks(&visitor.base, wanted, begin_survey_block);
 	if (visitor.count == 0 && read < nblocks)
 	{
 		wanted = nblocks;
-		HvProgressExpect(build, HV_PROGRESS_BLOCKS, 2 * ((int64) nblocks - read));
+		HvProgressExpect(build->progress, HV_PROGRESS_BLOCKS, 2 * ((int64) nblocks - read));
 		read = visit_blocks(&visitor.base, wanted, begin_survey_block);
 	}
 	survey->heap_rows = visitor.base.heap_rows;
@@ -444,8 +444,8 @@ HvSampleWork(HvBuild *build, const HvJob *job)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		visit_block(&visitor.base, block);
-		HvProgressCount(build, HV_PROGRESS_TUPLES, visitor.placed);
-		HvProgressCount(build, HV_PROGRESS_BLOCKS, 1);
+		HvProgressCount(build->progress, HV_PROGRESS_TUPLES, visitor.placed);
+		HvProgressCount(build->progress, HV_PROGRESS_BLOCKS, 1);
 		visitor.placed = 0;
 		if (at % SAMPLE_CHUNK == 0)
 			chunk = HvCrewNext(build->crew, job);
@@ -532,11 +532,11 @@ take_part(HvBuild *build, double part, int round)
 	int64		rows = (int64) Min(header->capacity, ceil(build->estimated_rows));
 
 	if (round == 0)
-		HvProgressBegin(build, HV_PHASE_SAMPLE, rows, header->wanted);
+		HvProgressBegin(build->progress, HV_PHASE_SAMPLE, rows, header->wanted);
 	else
 	{
-		HvProgressExpect(build, HV_PROGRESS_TUPLES, rows);
-		HvProgressExpect(build, HV_PROGRESS_BLOCKS, header->wanted);
+		HvProgressExpect(build->progress, HV_PROGRESS_TUPLES, rows);
+		HvProgressExpect(build->progress, HV_PROGRESS_BLOCKS, header->wanted);
 	}
 
 	header->threshold = part >= 1 ? PG_UINT64_MAX : (uint64) (part * 18446744073709551615.0);

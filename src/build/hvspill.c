@@ -173,7 +173,7 @@ place_all(Trial *trial, HvBuild *build)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (i % ROWS_A_REPORT == 0)
-			HvProgressCount(build, HV_PROGRESS_TUPLES, Min(ROWS_A_REPORT, trial->count - i));
+			HvProgressCount(build->progress, HV_PROGRESS_TUPLES, Min(ROWS_A_REPORT, trial->count - i));
 		HvVectorsGet(&trial->sample->vectors, trial->members[i], vector);
 		HvChoose(chooser, vector, 0, 0, &trial->choices[i]);
 		copies += trial->choices[i].count;
@@ -208,7 +208,7 @@ try_queries(Trial *trial, HvBuild *build)
 	{
 		CHECK_FOR_INTERRUPTS();
 		try_query(trial, (int) ((int64) i * trial->count / queries));
-		HvProgressCount(build, HV_PROGRESS_TUPLES, trial->count / queries);
+		HvProgressCount(build->progress, HV_PROGRESS_TUPLES, trial->count / queries);
 	}
 	return trial->copies * percentile_95(trial->ranks[1], trial->nranks) /
 		percentile_95(trial->ranks[0], trial->nranks);
@@ -232,7 +232,7 @@ HvSpillPays(HvBuild *build, HvSample *sample)
 	old = MemoryContextSwitchTo(scratch);
 	take_members(&trial, sample, rows);
 	/* then placed, and compared with queries */
-	HvProgressBegin(build, HV_PHASE_SPILL, HvRefineBeginWork(build, rows, leaves) +
+	HvProgressBegin(build->progress, HV_PHASE_SPILL, HvRefineBeginWork(build, rows, leaves) +
 					HvRefineTreeWork(rows) + 2 * (int64) rows, 0);
 	trial.tree = HvRefineBegin(build, sample, rows, leaves);
 	HvRefineTree(build, sample, rows, trial.tree);

@@ -101,6 +101,7 @@ typedef struct CurvePlan
 
 typedef struct Calibration
 {
+	HvProgress *progress;
 	HvTraceSample set;
 	HvReplay	replays[HV_MOST_TRACES];
 	double		row_cost;
@@ -166,6 +167,7 @@ try_margin(Calibration *work, float margin)
 			work->tries[i][t].fetches = (float) result.fetches;
 			work->near[i][t] = (float) result.near;
 		}
+		HvProgressCount(work->progress, HV_PROGRESS_TUPLES, 1);
 	}
 }
 
@@ -299,10 +301,15 @@ plan_rank(Calibration *work, int rank)
 static bool
 make_plans(Calibration *work)
 {
+	int64		replays = 0;
+
 	if (work->set.count < LEAST_QUERIES || work->set.counts[HV_CURVE_RANKS - 1] == 0)
 		return false;
 	for (int t = 0; t < work->set.count; t++)
 		HvReplayInit(&work->replays[t], &work->set.traces[t]);
+	for (int rank = 0; rank < HV_CURVE_RANKS; rank++)
+		replays += NMARGINS * work->set.counts[rank];
+	HvProgressBegin(work->progress, HV_PHASE_CALIBRATE, replays, 0);
 	for (int rank = 0; rank < HV_CURVE_RANKS; rank++)
 		plan_rank(work, rank);
 	return work->plans[0][0].reaches;
@@ -311,16 +318,17 @@ make_plans(Calibration *work)
 /* Calibration ----------------------------------------------------------------- */
 
 static void
-calibrate(Relation heap, HvIndex *index, MemoryContext context)
+calibrate(Relation heap, HvIndex *index, MemoryContext context, HvProgress *progress)
 {
 	Calibration *work = palloc0(sizeof(Calibration));
 	HvCurve		curve = {0};
 	HvHeap	   *rows;
 
+	work->progress = progress;
 	rows = HvHeapBeginAll(heap, index->relation, context);
 	work->row_cost = index->meta.dim * sizeof(float) > TOAST_TUPLE_THRESHOLD ?
 		TOASTED_ROW_COST : ROW_COST;
-	HvTraceSampleMake(&work->set, index, rows);
+	HvTraceSampleMake(&work->set, index, rows, progress);
 	HvHeapEnd(rows);
 	if (!make_plans(work))
 		return;
@@ -339,7 +347,7 @@ calibrate(Relation heap, HvIndex *index, MemoryContext context)
 
 /* Calibrates, or only if that is due. */
 static void
-consider(Relation heap, Relation relation, bool always)
+consider(Relation heap, Relation relation, bool always, HvProgress *progress)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree calibration",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -352,19 +360,19 @@ consider(Relation heap, Relation relation, bool always)
 		meta->seq - curve->seq > meta->leaves / DUE_CHANGES;
 
 	if (due && meta->dim > 0 && meta->height > 0)
-		calibrate(heap, index, context);
+		calibrate(heap, index, context, progress);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
 
 void
-HvCalibrate(Relation heap, Relation index)
+HvCalibrate(Relation heap, Relation index, HvProgress *progress)
 {
-	consider(heap, index, true);
+	consider(heap, index, true, progress);
 }
 
 void
 HvCalibrateIfDue(Relation heap, Relation index)
 {
-	consider(heap, index, false);
+	consider(heap, index, false, NULL);
 }

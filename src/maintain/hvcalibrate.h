@@ -15,13 +15,16 @@
 
 #include "utils/relcache.h"
 
+#include "maintain/hvprogress.h"
+
 /*
  * Traces some rows of the table as queries and stores in the metapage which numbers
  * of leaves and which margins reach which recall.  Does nothing for a tree of one
  * page, whose scans are exact.  Takes about a second, can be cancelled, and locks
  * one page at a time.  A snapshot must be active, or the caller be a build.
+ * progress is that of the build.
  */
-extern void HvCalibrate(Relation heap, Relation index);
+extern void HvCalibrate(Relation heap, Relation index, HvProgress *progress);
 
 /* The same where the index has changed much since it was measured last. */
 extern void HvCalibrateIfDue(Relation heap, Relation index);

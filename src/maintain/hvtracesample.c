@@ -64,6 +64,7 @@ typedef struct Work
 {
 	HvTraceSample *set;
 	HvIndex    *index;
+	HvProgress *progress;
 	uint64_t	random;
 	int			failures;		/* rows that could not be traced */
 } Work;
@@ -139,30 +140,42 @@ trace_rows(Work *work, HvTracer *tracer, int count, int neighbors)
 		if (!pick_row(work->index, &work->random, &id))
 			continue;
 		if (HvTraceQuery(tracer, id, neighbors, &set->traces[set->count]))
+		{
 			set->count++;
+			HvProgressCount(work->progress, HV_PROGRESS_TUPLES, 1);
+		}
 		else
 			work->failures++;
 	}
 }
 
-void
-HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap)
+/* How many traces there should be for a rank and those above it. */
+static int
+queries_of(const HvIndex *index, int rank)
 {
-	Work		work = {.set = set, .index = index, .random = index->meta.seed};
+	const RankQueries *wanted = &rank_queries[rank];
+
+	return (int) Min(Max(index->meta.rows / wanted->rows_a_query, wanted->least), wanted->most);
+}
+
+void
+HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap, HvProgress *progress)
+{
+	Work		work = {.set = set, .index = index, .progress = progress, .random = index->meta.seed};
 	int			width = Max(Min(HV_TRACE_WIDTH, index->meta.leaves), 2);
 	HvTracer   *tracer = HvTracerBegin(index, heap, width);
 
 	set->count = 0;
+	HvProgressBegin(progress, HV_PHASE_TRACE, queries_of(index, 0), 0);
 	trace_rows(&work, tracer, DEEP_TRIAL, HV_TRACE_NEIGHBORS);
 	for (int rank = HV_CURVE_RANKS - 1; rank >= 0; rank--)
 	{
 		const RankQueries *wanted = &rank_queries[rank];
 		int			neighbors = wanted->neighbors > 0 ? wanted->neighbors : (int) HvCurveRank(rank);
-		double		queries = index->meta.rows / wanted->rows_a_query;
 
 		width = Min(width, width_for(set, neighbors));
 		HvTracerNarrow(tracer, width);
-		trace_rows(&work, tracer, (int) Min(Max(queries, wanted->least), wanted->most), neighbors);
+		trace_rows(&work, tracer, queries_of(index, rank), neighbors);
 		set->counts[rank] = set->count;
 		set->widths[rank] = width;
 	}

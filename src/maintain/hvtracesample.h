@@ -13,6 +13,7 @@
 #ifndef HVTRACESAMPLE_H
 #define HVTRACESAMPLE_H
 
+#include "maintain/hvprogress.h"
 #include "maintain/hvtrace.h"
 
 #define HV_MOST_TRACES	512
@@ -30,8 +31,9 @@ typedef struct HvTraceSample
 
 /*
  * Traces rows of the index, chosen by its seed, fewer of a small table.  Where none can
- * be traced the set is empty.  Memory from the current context.
+ * be traced the set is empty.  Memory from the current context.  The progress may be NULL.
  */
-extern void HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap);
+extern void HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap,
+							  HvProgress *progress);
 
 #endif							/* HVTRACESAMPLE_H */

@@ -207,7 +207,7 @@ my (undef, undef, $debug) = $node->psql('postgres',
 	q{SET client_min_messages = debug1; CREATE INDEX items_v ON items USING hvtree (v)});
 my @phases = $debug =~ /hvtree build: (.*)/g;
 is(join(', ', @phases),
-	'surveying table, sampling table, trying second copies, clustering sample, refining clusters, assigning rows to leaves, sorting rows by leaf, writing pages, logging index, calibrating',
+	'surveying table, sampling table, trying second copies, clustering sample, refining clusters, assigning rows to leaves, sorting rows by leaf, writing pages, logging index, tracing queries, calibrating',
 	'the phases of a build');
 sql('DROP INDEX items_v');
 {

@@ -8,10 +8,12 @@
  *	  sets.  All participants add to the counts; the leader publishes them,
  *	  whenever it adds to them itself and while it waits for others.
  *
+ *	  VACUUM calibrates too, but shows nothing of it: its progress is NULL then.
+ *
  * Copyright (c) 2026, hvindex contributors
  *
  * IDENTIFICATION
- *	  src/build/hvprogress.h
+ *	  src/maintain/hvprogress.h
  *
  *-------------------------------------------------------------------------
  */
@@ -32,6 +34,7 @@ typedef enum HvPhase
 	HV_PHASE_SORT,
 	HV_PHASE_WRITE,
 	HV_PHASE_LOG,
+	HV_PHASE_TRACE,
 	HV_PHASE_CALIBRATE
 } HvPhase;
 
@@ -51,24 +54,22 @@ typedef struct HvProgress
 	int64		total[HV_PROGRESS_UNITS];	/* expected, 0 = this phase counts none */
 } HvProgress;
 
-struct HvBuild;
-
 extern void HvProgressInit(HvProgress *progress);
 
 /*
  * A phase begins.  What its totals leave out is not published: blocks of a table scan
  * are, by the core.  Leader only.
  */
-extern void HvProgressBegin(struct HvBuild *build, HvPhase phase, int64 tuples, int64 blocks);
+extern void HvProgressBegin(HvProgress *progress, HvPhase phase, int64 tuples, int64 blocks);
 
 /* So many more are expected in this phase than was known at its start.  Leader only. */
-extern void HvProgressExpect(struct HvBuild *build, HvProgressUnit unit, int64 more);
+extern void HvProgressExpect(HvProgress *progress, HvProgressUnit unit, int64 more);
 
 /* Adds to what is done; any participant. */
-extern void HvProgressCount(struct HvBuild *build, HvProgressUnit unit, int64 done);
+extern void HvProgressCount(HvProgress *progress, HvProgressUnit unit, int64 done);
 
 /* Publishes what all have done.  Leader only. */
-extern void HvProgressPublish(struct HvBuild *build);
+extern void HvProgressPublish(HvProgress *progress);
 
 /* ambuildphasename */
 extern char *hvbuildphasename(int64 phase);

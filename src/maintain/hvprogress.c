@@ -6,17 +6,17 @@
  * Copyright (c) 2026, hvindex contributors
  *
  * IDENTIFICATION
- *	  src/build/hvprogress.c
+ *	  src/maintain/hvprogress.c
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "commands/progress.h"
 #include "utils/backend_progress.h"
 
-#include "build/hvbuildparallel.h"
-#include "build/hvprogress.h"
+#include "maintain/hvprogress.h"
 
 static const char *const phase_names[] = {
 	[HV_PHASE_SURVEY] = "surveying table",
@@ -28,6 +28,7 @@ static const char *const phase_names[] = {
 	[HV_PHASE_SORT] = "sorting rows by leaf",
 	[HV_PHASE_WRITE] = "writing pages",
 	[HV_PHASE_LOG] = "logging index",
+	[HV_PHASE_TRACE] = "tracing queries",
 	[HV_PHASE_CALIBRATE] = "calibrating",
 };
 
@@ -60,9 +61,8 @@ HvProgressInit(HvProgress *progress)
 }
 
 void
-HvProgressBegin(HvBuild *build, HvPhase phase, int64 tuples, int64 blocks)
+HvProgressBegin(HvProgress *progress, HvPhase phase, int64 tuples, int64 blocks)
 {
-	HvProgress *progress = build->progress;
 	const int	columns[] = {
 		PROGRESS_CREATEIDX_SUBPHASE,
 		PROGRESS_CREATEIDX_TUPLES_TOTAL,
@@ -72,6 +72,8 @@ HvProgressBegin(HvBuild *build, HvPhase phase, int64 tuples, int64 blocks)
 	};
 	const int64 values[] = {phase, tuples, 0, blocks, 0};
 
+	if (progress == NULL)
+		return;
 	progress->total[HV_PROGRESS_TUPLES] = tuples;
 	progress->total[HV_PROGRESS_BLOCKS] = blocks;
 	for (int unit = 0; unit < HV_PROGRESS_UNITS; unit++)
@@ -81,26 +83,26 @@ HvProgressBegin(HvBuild *build, HvPhase phase, int64 tuples, int64 blocks)
 }
 
 void
-HvProgressExpect(HvBuild *build, HvProgressUnit unit, int64 more)
+HvProgressExpect(HvProgress *progress, HvProgressUnit unit, int64 more)
 {
-	build->progress->total[unit] += more;
-	HvProgressPublish(build);
+	progress->total[unit] += more;
+	HvProgressPublish(progress);
 }
 
 void
-HvProgressCount(HvBuild *build, HvProgressUnit unit, int64 done)
+HvProgressCount(HvProgress *progress, HvProgressUnit unit, int64 done)
 {
-	(void) pg_atomic_fetch_add_u64(&build->progress->done[unit], done);
-	if (build->crew == NULL || build->crew->is_leader)
-		HvProgressPublish(build);
+	if (progress == NULL)
+		return;
+	(void) pg_atomic_fetch_add_u64(&progress->done[unit], done);
+	if (!IsParallelWorker())
+		HvProgressPublish(progress);
 }
 
 /* Totals may be estimates: what exceeds one takes its place. */
 void
-HvProgressPublish(HvBuild *build)
+HvProgressPublish(HvProgress *progress)
 {
-	HvProgress *progress = build->progress;
-
 	for (int unit = 0; unit < HV_PROGRESS_UNITS; unit++)
 	{
 		const int	columns[] = {total_columns[unit], done_columns[unit]};
