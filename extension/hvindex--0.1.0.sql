@@ -214,6 +214,19 @@ LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION hvtree_check(pg_catalog.regclass)
 IS 'checks every page of an hvtree index, an error names what is broken; returns the pages checked';
 
+-- inserts that split a page wait for it
+REVOKE ALL ON FUNCTION hvtree_check(pg_catalog.regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hvtree_check(pg_catalog.regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION hvtree_check(pg_catalog.regclass) TO @extowner@ WITH GRANT OPTION;
+
+DO $grant$
+BEGIN
+	IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN
+		GRANT EXECUTE ON FUNCTION hvtree_check(pg_catalog.regclass) TO pg_maintain;
+	END IF;
+END
+$grant$;
+
 CREATE FUNCTION hvtree_last_scan(
 	OUT index pg_catalog.regclass,
 	OUT level_pages pg_catalog.int4[],

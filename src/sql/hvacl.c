@@ -18,17 +18,21 @@
 
 #include "access/amapi.h"
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/index.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
 
 #include "page/hvcompat.h"
 #include "scan/hvscan.h"
@@ -95,18 +99,74 @@ open_both(Oid oid, Oid table, LOCKMODE lock, Relation *heap, Relation *index)
 	check_index(*index);
 }
 
-void
-HvAclRead(Oid oid, Relation *heap, Relation *index)
+/* The table of an index. */
+static Oid
+table_of(Oid index)
 {
 	Oid			table;
-	AclResult	access;
 
-	check_kind(oid);
-	table = IndexGetRelation(oid, false);
-	access = pg_class_aclcheck(table, GetUserId(), ACL_SELECT);
-	if (access != ACLCHECK_OK &&
-		!has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS))
-		aclcheck_error(access, OBJECT_TABLE, get_rel_name(table));
+	check_kind(index);
+	table = IndexGetRelation(index, true);
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("relation with OID %u does not exist", index)));
+	return table;
+}
+
+/*
+ * May the current user SELECT what is indexed?  What expressions and conditions read is
+ * not looked for: they take a right to the whole table, as in messages of the core.
+ */
+static bool
+may_select(Oid table, Oid index)
+{
+	HeapTuple	tuple;
+	Form_pg_index form;
+	bool		may;
+
+	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return true;
+	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	may = heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+	for (int i = 0; may && i < form->indnatts; i++)
+	{
+		AttrNumber	column = form->indkey.values[i];
+
+		may = column != 0 &&
+			pg_attribute_aclcheck(table, column, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+	}
+	ReleaseSysCache(tuple);
+	return may;
+}
+
+/* Would a query of the current user see some of the rows only? */
+static void
+require_all_rows(Oid table)
+{
+	if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("row-level security of table \"%s\" applies to the current user",
+						get_rel_name(table)),
+				 errdetail("The answer would depend on rows that policies hide.")));
+}
+
+void
+HvAclRead(Oid oid, HvAclUse use, Relation *heap, Relation *index)
+{
+	Oid			table = table_of(oid);
+
+	if (!may_select(table, oid) &&
+		!(use == HV_ACL_LOOK &&
+		  (has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+		   has_privs_of_role(GetUserId(), ROLE_PG_STAT_SCAN_TABLES))))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+	if (use == HV_ACL_READ_ROWS)
+		require_all_rows(table);
 	open_both(oid, table, AccessShareLock, heap, index);
 }
 
@@ -114,13 +174,20 @@ HvAclRead(Oid oid, Relation *heap, Relation *index)
 static Oid
 require_maintain(Oid oid)
 {
-	Oid			table;
+	Oid			table = table_of(oid);
 
-	check_kind(oid);
-	table = IndexGetRelation(oid, false);
 	if (!HvCompatMayMaintain(table))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
 	return table;
+}
+
+void
+HvAclCheck(Oid oid, Relation *heap, Relation *index)
+{
+	Oid			table = has_privs_of_role(GetUserId(), ROLE_PG_STAT_SCAN_TABLES) ?
+		table_of(oid) : require_maintain(oid);
+
+	open_both(oid, table, AccessShareLock, heap, index);
 }
 
 void

@@ -18,12 +18,32 @@
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
+/* what is done with an index, each more than the one before */
+typedef enum HvAclUse
+{
+	/* sizes and counts: SELECT on what is indexed, or pg_read_all_stats, pg_stat_scan_tables */
+	HV_ACL_LOOK,
+
+	/* its pages are read into the cache: SELECT on what is indexed */
+	HV_ACL_READ,
+
+	/* what is said depends on each row of the table: no row-level security either */
+	HV_ACL_READ_ROWS
+} HvAclUse;
+
 /*
  * Opens an index with its table, to be read: both under AccessShareLock.  Errors
  * where it is no hvtree index, or one that cannot be read now, or where the
- * current user may neither SELECT from the table nor read all statistics.
+ * current user may not use it so.  SELECT on the table will do, or on the columns
+ * of an index that has neither expressions nor a condition.
  */
-extern void HvAclRead(Oid oid, Relation *heap, Relation *index);
+extern void HvAclRead(Oid oid, HvAclUse use, Relation *heap, Relation *index);
+
+/*
+ * The same for what holds others up: those who may VACUUM the table, and members of
+ * pg_stat_scan_tables.
+ */
+extern void HvAclCheck(Oid oid, Relation *heap, Relation *index);
 
 /*
  * The same to be worked on, both under ShareUpdateExclusiveLock, for those who may

@@ -224,7 +224,7 @@ hvtree_prewarm(PG_FUNCTION_ARGS)
 	Prewarm		prewarm = {0};
 	Relation	heap;
 
-	HvAclRead(PG_GETARG_OID(0), &heap, &prewarm.index);
+	HvAclRead(PG_GETARG_OID(0), HV_ACL_READ, &heap, &prewarm.index);
 	prewarm.nblocks = HvStoreBlocks(prewarm.index);
 	if (levels < 0)
 		read_all(&prewarm);

@@ -565,7 +565,7 @@ hvtree_check(PG_FUNCTION_ARGS)
 	Relation	heap;
 	bool		lock = !RecoveryInProgress();
 
-	HvAclRead(PG_GETARG_OID(0), &heap, &check->index);
+	HvAclCheck(PG_GETARG_OID(0), &heap, &check->index);
 	if (lock)
 		HvStoreLockStructure(check->index);
 	check_index(check);

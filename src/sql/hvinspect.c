@@ -384,7 +384,7 @@ hvtree_info(PG_FUNCTION_ARGS)
 	int			levels;
 
 	begin_result(fcinfo, &result);
-	HvAclRead(PG_GETARG_OID(0), &survey->heap, &survey->index);
+	HvAclRead(PG_GETARG_OID(0), HV_ACL_LOOK, &survey->heap, &survey->index);
 	HvRowSortBegin(&survey->leaf_rows);
 	HvHealthInit(&survey->health);
 	survey_index(survey);

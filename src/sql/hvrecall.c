@@ -27,14 +27,12 @@
 #include "catalog/index.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -45,6 +43,7 @@
 #include "scan/hvinstrument.h"
 #include "scan/hvscan.h"
 #include "sql/hvacl.h"
+#include "sql/hvqueryset.h"
 #include "tree/hvmeta.h"
 
 PG_FUNCTION_INFO_V1(hvtree_recall_sample);
@@ -77,8 +76,7 @@ typedef struct Examination
 	Relation	heap;
 	Relation	index;
 	const HvTypeInfo *type;
-	Oid			value_type;		/* of the column */
-	int16		value_len;
+	int16		value_len;		/* of the type of the column */
 	bool		value_byval;
 	int			k;
 	int			nquestions;
@@ -104,13 +102,13 @@ typedef struct Examination
 static void
 begin_examination(Examination *exam, Oid index)
 {
-	HvAclRead(index, &exam->heap, &exam->index);
+	HvAclRead(index, HV_ACL_READ_ROWS, &exam->heap, &exam->index);
 	exam->context = CurrentMemoryContext;
 	exam->row_context = AllocSetContextCreate(exam->context, "hvtree recall row",
 											  ALLOCSET_DEFAULT_SIZES);
 	exam->type = HvTypeInfoFor(exam->index);
-	exam->value_type = TupleDescAttr(RelationGetDescr(exam->index), 0)->atttypid;
-	get_typlenbyval(exam->value_type, &exam->value_len, &exam->value_byval);
+	exam->value_len = TupleDescAttr(RelationGetDescr(exam->index), 0)->attlen;
+	exam->value_byval = TupleDescAttr(RelationGetDescr(exam->index), 0)->attbyval;
 }
 
 /* What reading rows takes; expressions run as the table's owner from here on. */
@@ -210,48 +208,20 @@ sample_questions(Examination *exam, int wanted)
 	each_row(exam, sample_row, &sampler);
 }
 
-/* Takes the questions from the first column of a query that the caller may run. */
+/* Takes the questions from a query that the caller may run. */
 static void
 query_questions(Examination *exam, const char *query)
 {
-	TupleDesc	desc;
+	HvQuerySet	set;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(query, true, MOST_QUERIES + 1) != SPI_OK_SELECT)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query of hvtree_recall is no SELECT")));
-	desc = SPI_tuptable->tupdesc;
-	if (SPI_gettypeid(desc, 1) != exam->value_type)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("query of hvtree_recall returns type %s, the index has %s",
-						format_type_be(SPI_gettypeid(desc, 1)),
-						format_type_be(exam->value_type)),
-				 errhint("Its first column must be of the type of the indexed column.")));
-	if (SPI_processed > MOST_QUERIES)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query of hvtree_recall returns more than %d rows", MOST_QUERIES)));
-	exam->questions = MemoryContextAllocZero(exam->context,
-											 Max(SPI_processed, 1) * sizeof(Question));
-	for (uint64 i = 0; i < SPI_processed; i++)
+	HvQuerySetRun(&set, "hvtree_recall", query, exam->index, MOST_QUERIES);
+	exam->questions = palloc0(Max(set.count, 1) * sizeof(Question));
+	for (int i = 0; i < set.count; i++)
 	{
-		bool		isnull;
-		Datum		value = SPI_getbinval(SPI_tuptable->vals[i], desc, 1, &isnull);
-		MemoryContext old;
-
-		if (isnull)
-			continue;
-		old = MemoryContextSwitchTo(exam->context);
-		exam->questions[exam->nquestions].value = datumCopy(value, exam->value_byval,
-															exam->value_len);
-		ItemPointerSetInvalid(&exam->questions[exam->nquestions].self);
-		exam->nquestions++;
-		MemoryContextSwitchTo(old);
+		exam->questions[i].value = set.values[i];
+		ItemPointerSetInvalid(&exam->questions[i].self);
 	}
-	SPI_finish();
+	exam->nquestions = set.count;
 }
 
 /* Opens the vectors of the questions; those without a direction are no questions. */
@@ -259,12 +229,16 @@ static void
 open_questions(Examination *exam)
 {
 	int			kept = 0;
+	HvMetaData	meta;
 
+	HvMetaRead(exam->index, &meta);
 	for (int i = 0; i < exam->nquestions; i++)
 	{
 		Question   *question = &exam->questions[i];
 
 		exam->type->open(question->value, &question->view);
+		if (meta.dim > 0)
+			HvTypeCheckDim(&question->view, meta.dim);
 		if (!HvSpaceZeroHasOrder(exam->type->metric) &&
 			HvMetricNorm(question->view.values, question->view.dim) == 0)
 			continue;
