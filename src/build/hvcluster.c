@@ -4,10 +4,10 @@
  *	  The tree that a build places rows by.
  *
  * NOTES
- *	  The sample is parted into leaves (hvpartition.c), and the tree is then made
- *	  of the means of the leaves alone: top down, the leaves of a node are
- *	  clustered into as many pages as they need.  So every leaf hangs where its
- *	  centroid is near, whichever way its members came.
+ *	  The sample is partitioned into leaves (hvpartition.c), and the tree is
+ *	  then made of the means of the leaves alone: top down, the leaves of a
+ *	  node are clustered into as many pages as they need.  So every leaf is
+ *	  below the node whose centroid is near, whichever way its members came.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -42,9 +42,9 @@ check_interrupts(void *arg)
 }
 
 /*
- * The most inner pages of a tree: a node with n leaves below it gets
- * ceil(n / planned) children, which is at most one more than n / planned; summed
- * up over all nodes and levels.
+ * The most inner pages of a tree: a node with n leaves below it gets ceil(n /
+ * planned) children, which is at most one more than n / planned; summed up
+ * over all nodes and levels.
  */
 static int
 most_inner_pages(const HvLayout *layout, int leaves)
@@ -117,7 +117,7 @@ HvClusterSize(const HvClusterTree *tree)
 	return lay_out(tree->images.layout, NULL, tree->means.capacity, &unused);
 }
 
-/* Arrange --------------------------------------------------------------------- */
+/* Arrange ----------------------------------------------------------------- */
 
 /* The leaves of a tree on their way into pages. */
 typedef struct Arrangement
@@ -138,6 +138,7 @@ add_leaves(Arrangement *arrangement, BlockNumber page, const int *leaves, int n)
 	HvClusterTree *tree = arrangement->tree;
 	float	   *centroid = palloc(tree->means.dims * sizeof(float));
 
+	Assert(n > 0 && n <= arrangement->build->layout.inner_capacity);	/* I5, I10 */
 	for (int i = 0; i < n; i++)
 	{
 		HvVectorsGet(&tree->means, leaves[i], centroid);
@@ -191,6 +192,7 @@ group_leaves(int *leaves, int n, const HvClusters *clusters, int k)
 				sorted[made++] = leaves[i];
 		}
 	}
+	Assert(made == n);
 	memcpy(leaves, sorted, n * sizeof(int));
 }
 
@@ -203,6 +205,7 @@ arrange_node(Arrangement *arrangement, BlockNumber page, int level, int *leaves,
 	HvClusters	clusters;
 	int			k;
 
+	Assert(level >= 1 && level == HvPageGetOpaque(HvMemTreePage(&tree->images, page))->level);
 	if (level == 1)
 	{
 		add_leaves(arrangement, page, leaves, n);
@@ -219,7 +222,7 @@ arrange_node(Arrangement *arrangement, BlockNumber page, int level, int *leaves,
 
 		tree->page_parents[child] = page;
 		HvMemTreeAddChild(&tree->images, page, child,
-						 clusters.centroids + (Size) c * tree->means.dims);
+						  clusters.centroids + (Size) c * tree->means.dims);
 		arrange_node(arrangement, child, level - 1, leaves + start, clusters.counts[c]);
 	}
 	MemoryContextSwitchTo(old);
@@ -243,6 +246,7 @@ HvClusterArrange(HvBuild *build, HvClusterTree *tree)
 	(void) HvMemTreeAddInner(&tree->images, tree->height);
 	tree->page_parents[HV_ROOT_BLOCK] = InvalidBlockNumber;
 	arrange_node(&arrangement, HV_ROOT_BLOCK, tree->height, leaves, n);
+	Assert(arrangement.made == n);	/* I4: each leaf has one parent */
 	pfree(leaves);
 }
 
@@ -286,7 +290,7 @@ HvClusterLeafCentroid(const HvClusterTree *tree, int leaf, float *centroid)
 	const int8 *values;
 	HvByteFactors factors;
 
-	Assert(at >= 0);
+	Assert(leaf >= 0 && leaf < tree->nleaves && at >= 0);
 	entry = HvPageInnerEntry(parent, layout, at);
 	values = HvCentroidPageGet(HvMemTreePage(images, entry->centroid_block), layout,
 							   entry->centroid_slot, &factors);
@@ -298,6 +302,8 @@ HvClusterAncestor(const HvClusterTree *tree, int leaf, int level)
 {
 	BlockNumber block = tree->parents[leaf];
 
+	Assert(leaf >= 0 && leaf < tree->nleaves);
+	Assert(level >= 1 && level <= tree->height);
 	for (int at = 1; at < level; at++)
 		block = tree->page_parents[block];
 	return block;

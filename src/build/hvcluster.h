@@ -20,8 +20,8 @@
 #include "build/hvsample.h"
 
 /*
- * All of it that workers look at lies in HV_REGION_TREE; each participant has an
- * HvClusterTree of its own that points there.
+ * All of it that workers look at lies in HV_REGION_TREE; each participant has
+ * an HvClusterTree of its own that points there.
  */
 typedef struct HvClusterTree
 {
@@ -39,9 +39,10 @@ typedef struct HvClusterTree
 } HvClusterTree;
 
 /*
- * Parts the first n members of a sample into about so many leaves, at least 2, and makes
- * room for the tree: its means are still to be filled, and arranged.  Memory beside
- * the region is taken from the current context.  Leader only.
+ * Partitions the first n members of a sample into about so many leaves, at
+ * least 2, and makes room for the tree: its means are still to be filled, and
+ * arranged.  Memory beside the region is taken from the current context.
+ * Leader only.
  */
 extern HvClusterTree *HvClusterBegin(HvBuild *build, HvSample *sample, int n, int leaves);
 extern void HvClusterFree(HvBuild *build, HvClusterTree *tree);
@@ -53,7 +54,7 @@ extern Size HvClusterSize(const HvClusterTree *tree);
 /* The tree in the region, for a participant; false if there is none. */
 extern bool HvClusterMap(HvBuild *build, HvClusterTree *tree);
 
-/* Makes the page images anew, of tree->means; leaves are renumbered. */
+/* Makes the page images again, of tree->means; leaves are renumbered. */
 extern void HvClusterArrange(HvBuild *build, HvClusterTree *tree);
 
 /* The centroid of a leaf, code_bits floats. */

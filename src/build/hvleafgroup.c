@@ -23,7 +23,9 @@
 /* pages made of too many rows are filled so far */
 #define DIVIDED_FILL	0.75
 
-/* pages a chunk of rows is clustered into at most: the work is quadratic in it */
+/*
+ * pages a chunk of rows is clustered into at most: the work is quadratic in it
+ */
 #define CHUNK_PAGES		64
 
 #define GROUP_ITERATIONS 5
@@ -50,6 +52,7 @@ HvLeafGroupInit(HvLeafGroup *group, HvBuild *build, HvWriter *writer, HvHeap *he
 static inline HvLeafEntryData *
 tuple_entry(const HvLeafGroup *group, int i)
 {
+	Assert(i >= 0 && i < group->capacity);
 	return (HvLeafEntryData *) (group->tuples + (Size) i * group->tuple_size);
 }
 
@@ -59,7 +62,9 @@ tuple_code(const HvLeafGroup *group, int i)
 	return (uint8 *) tuple_entry(group, i) + group->build->layout.leaf_entry_size;
 }
 
-/* Writes the tuples of one cluster as a leaf; cluster NULL means all of them. */
+/*
+ * Writes the tuples of one cluster as a leaf; cluster NULL means all of them.
+ */
 static void
 write_leaf(HvLeafGroup *group, const int *cluster, int which, const float *centroid)
 {
@@ -74,6 +79,7 @@ write_leaf(HvLeafGroup *group, const int *cluster, int which, const float *centr
 						  tuple_entry(group, i)))
 			elog(ERROR, "leaf page of a build has no room");
 	}
+	Assert(HvPageCount((Page) image.data) > 0);
 	HvWriterAddLeaf(group->writer, (Page) image.data, centroid);
 }
 
@@ -97,8 +103,8 @@ copy_sampled(const HvLeafGroup *group, int i, HvVectors *vectors)
 }
 
 /*
- * The vectors of all tuples; of a row that nobody can see any more, what its
- * code says.
+ * The vectors of all tuples.  That of a row of which no version is visible is
+ * decoded from its code.
  */
 static void
 read_vectors(HvLeafGroup *group, HvVectors *vectors)
@@ -146,6 +152,7 @@ divide(HvLeafGroup *group, int pages)
 	HvClusters	clusters;
 	int			made;
 
+	Assert(pages >= 2 && group->count > 0);
 	clusters.assignment = palloc(group->count * sizeof(int));
 	clusters.counts = palloc(pages * sizeof(int));
 	clusters.centroids = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -193,6 +200,7 @@ HvLeafGroupFlush(HvLeafGroup *group)
 void
 HvLeafGroupAdd(HvLeafGroup *group, const void *tuple)
 {
+	Assert(ItemPointerIsValid(&((const HvLeafEntryData *) tuple)->tid));	/* I2 */
 	if (group->count == group->capacity)
 		HvLeafGroupFlush(group);
 	memcpy(tuple_entry(group, group->count), tuple, group->tuple_size);

@@ -16,7 +16,10 @@
 
 #include "build/hvleafmeans.h"
 
-/* Rows of a leaf that count; more are divided among leaves of their own anyway. */
+/*
+ * Rows of a leaf that count; more are divided among leaves of their own
+ * anyway.
+ */
 #define MOST_ROWS	256
 
 /* leaves that share a lock are so many apart */
@@ -85,12 +88,16 @@ HvLeafMeansMap(const HvBuild *build, HvLeafMeans *sums)
 	return true;
 }
 
-/* The lock is held for some tenths of a microsecond, and hardly ever wanted twice. */
+/*
+ * The lock is held for some tenths of a microsecond, and hardly ever wanted
+ * twice.
+ */
 void
 HvLeafMeansAdd(const HvLeafMeans *sums, int leaf, const float *o)
 {
 	slock_t    *lock = &sums->header->locks[leaf % LOCKS];
 
+	Assert(leaf >= 0 && leaf < sums->nleaves);
 	SpinLockAcquire(lock);
 	if (sums->counts[leaf] < MOST_ROWS)
 	{
@@ -107,6 +114,8 @@ HvLeafMeansMean(const HvLeafMeans *sums, int leaf, float *mean)
 	const int16 *values = sums->values + (Size) leaf * sums->dims;
 	float		share = sums->units[leaf] / Max(sums->counts[leaf], 1);
 
+	Assert(leaf >= 0 && leaf < sums->nleaves);
+	Assert(sums->counts[leaf] >= 0 && sums->counts[leaf] <= MOST_ROWS);
 	for (int i = 0; i < sums->dims; i++)
 		mean[i] = values[i] * share;
 	return sums->counts[leaf] > 0;

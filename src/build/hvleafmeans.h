@@ -4,10 +4,11 @@
  *	  Sums of the rows that a build sends to each leaf.
  *
  * NOTES
- *	  The centroid that is written with a leaf is the mean of its rows, of all of
- *	  them and not of those in the sample: on generated vectors (100,000 of 1,024
- *	  dimensions) recall@10 in 8 leaves goes from .934 to .937 by that alone, and to
- *	  .947 with the rounds of hvrefine.c: .95 then takes about a quarter fewer codes.
+ *	  The centroid that is written with a leaf is the mean of all of its rows,
+ *	  not of those in the sample: on generated vectors (100,000 of 1,024
+ *	  dimensions) recall@10 in 8 leaves goes from .934 to .937 by that alone,
+ *	  and to .947 with the rounds of hvrefine.c: .95 then takes about a quarter
+ *	  fewer codes.
  *
  *	  A sum is kept in 16 bits a dimension, in units of the leaf's own.  Sums of
  *	  integers do not depend on the order of rows.
@@ -37,7 +38,9 @@ typedef struct HvLeafMeans
 /* Bytes of HV_REGION_MEANS. */
 extern Size HvLeafMeansSize(const HvLayout *layout, int nleaves);
 
-/* Makes the region, all sums zero; the tree says in which units.  Leader only. */
+/*
+ * Makes the region, all sums zero; the tree says in which units.  Leader only.
+ */
 extern void HvLeafMeansBegin(HvBuild *build, const HvClusterTree *tree);
 
 /* The sums in the region, for a participant; false if there are none. */

@@ -20,7 +20,6 @@ images_get(HvPageSource *source, BlockNumber block, int *handle)
 	HvMemTree  *images = (HvMemTree *) source;
 
 	*handle = 0;
-	Assert(block >= HV_ROOT_BLOCK && block < (BlockNumber) images->capacity);
 	return HvMemTreePage(images, block);
 }
 
@@ -49,6 +48,7 @@ add_page(HvMemTree *images, HvPageKind kind, int level)
 void
 HvMemTreeInit(HvMemTree *images, const HvLayout *layout, char *pages, int capacity)
 {
+	Assert(capacity > HV_ROOT_BLOCK);
 	memset(images, 0, sizeof(HvMemTree));
 	images->source.get = images_get;
 	images->source.release = images_release;
@@ -74,7 +74,7 @@ HvMemTreeAddInner(HvMemTree *images, int level)
 
 void
 HvMemTreeAddChild(HvMemTree *images, BlockNumber parent, BlockNumber child,
-				 const float *centroid)
+				  const float *centroid)
 {
 	const HvLayout *layout = images->layout;
 	HvInnerEntryData *entry = palloc0(layout->inner_entry_size);
@@ -83,6 +83,7 @@ HvMemTreeAddChild(HvMemTree *images, BlockNumber parent, BlockNumber child,
 	HvByteFactors factors;
 	int			slot = -1;
 
+	Assert(HvPageKindOf(HvMemTreePage(images, parent)) == HV_PAGE_INNER);
 	if (images->centroid_page != InvalidBlockNumber)
 		slot = HvCentroidPageTake(HvMemTreePage(images, images->centroid_page), layout);
 	if (slot < 0)

@@ -26,7 +26,7 @@ typedef struct HvMemTree
 	HvPageSource source;
 	const HvLayout *layout;
 	char	   *pages;			/* one behind the other, no page at 0 */
-	int			count;			/* who only descends need not know it */
+	int			count;			/* of the leader; others only descend */
 	int			capacity;
 	BlockNumber centroid_page;	/* that may have a free slot */
 } HvMemTree;
@@ -34,6 +34,7 @@ typedef struct HvMemTree
 static inline Page
 HvMemTreePage(const HvMemTree *images, BlockNumber block)
 {
+	Assert(block >= HV_ROOT_BLOCK && block < (BlockNumber) images->capacity);
 	return (Page) (images->pages + (Size) block * BLCKSZ);
 }
 
@@ -48,6 +49,6 @@ extern BlockNumber HvMemTreeAddInner(HvMemTree *images, int level);
 
 /* Appends a child to an inner page, storing its centroid (code_bits floats). */
 extern void HvMemTreeAddChild(HvMemTree *images, BlockNumber parent, BlockNumber child,
-							 const float *centroid);
+							  const float *centroid);
 
 #endif							/* HVMEMTREE_H */

@@ -69,6 +69,7 @@ write_mean(HvWriter *writer)
 	int			n = space->center_dims;
 	BlockNumber first = InvalidBlockNumber;
 
+	Assert(n > 0 && HvMetricAllFinite(space->mean, n)); /* I9 */
 	for (int done = 0; done < n; done += HV_MEAN_FLOATS_PER_PAGE)
 	{
 		int			here = Min(n - done, HV_MEAN_FLOATS_PER_PAGE);
@@ -98,6 +99,7 @@ HvWriterBegin(HvBuild *build)
 	writer->only_leaf = InvalidBlockNumber;
 	(void) append_empty(writer, HV_PAGE_META);
 	(void) append_empty(writer, HV_PAGE_LEAF);
+	Assert(HvStoreBlocks(build->index) == HV_ROOT_BLOCK + 1);	/* I1, I3 */
 	if (build->space.mean)
 		build->meta.mean_block = write_mean(writer);
 	return writer;
@@ -157,6 +159,7 @@ add_child(HvWriter *writer, int level, BlockNumber child, const float *centroid,
 	int			i = pending->count;
 	HvInnerEntryData *entry;
 
+	Assert(level >= 1 && child > HV_ROOT_BLOCK);	/* I4 */
 	if (level > HV_MAX_LEVEL)
 		elog(ERROR, "hvtree index would be too high");
 	reserve(writer, pending);
@@ -189,6 +192,7 @@ fill_inner(HvWriter *writer, int level, const int *cluster, int which, Page imag
 						  pending->entries + i * layout->inner_entry_size))
 			elog(ERROR, "inner page of a build has no room");
 	}
+	Assert(HvPageCount(image) > 0); /* I5 */
 }
 
 /* The weighted mean of the members of one cluster; returns their weight. */
@@ -216,7 +220,7 @@ cluster_mean(const Pending *pending, const int *cluster, int which, float *mean)
 	return (float) total;
 }
 
-/* Parts pending children into as many clusters as pages are needed. */
+/* Partitions pending children into as many clusters as pages are needed. */
 static int
 divide(HvWriter *writer, Pending *pending, int *cluster)
 {
@@ -256,6 +260,7 @@ HvWriterClose(HvWriter *writer, int level)
 	int		   *cluster;
 	int			k;
 
+	Assert(level >= 1 && level <= HV_MAX_LEVEL);
 	if (pending->count == 0)
 		return;
 	scratch = AllocSetContextCreate(writer->context, "hvtree inner pages",
@@ -284,6 +289,8 @@ HvWriterAddLeaf(HvWriter *writer, Page leaf, const float *centroid)
 {
 	BlockNumber block = HvStoreBuildAppend(writer->build->index, MAIN_FORKNUM, leaf);
 
+	Assert(HvPageKindOf(leaf) == HV_PAGE_LEAF);
+	Assert(HvPageVerify(leaf, &writer->build->layout) == NULL); /* I2, I10 */
 	if (writer->build->meta.leaves == 0)
 	{
 		writer->only_leaf = block;
@@ -302,6 +309,7 @@ write_leaf_root(HvWriter *writer)
 	Relation	index = writer->build->index;
 	PGAlignedBlock image;
 
+	Assert(writer->build->meta.leaves == 1 && writer->centroid_block != InvalidBlockNumber);
 	HvPageInitKind((Page) image.data, HV_PAGE_FREE, 0, 0);
 	HvStoreBuildReplace(index, MAIN_FORKNUM, writer->only_leaf, (Page) image.data);
 	HvStoreBuildReplace(index, MAIN_FORKNUM, writer->centroid_block, (Page) image.data);
@@ -311,7 +319,7 @@ write_leaf_root(HvWriter *writer)
 	writer->build->meta.height = 0;
 }
 
-/* Writes the top of the tree; levels are added until one page is enough. */
+/* Writes the upper levels; levels are added until one page is enough. */
 static void
 write_inner_root(HvWriter *writer, int height)
 {
@@ -324,12 +332,14 @@ write_inner_root(HvWriter *writer, int height)
 		HvWriterClose(writer, below);
 	while (writer->pending[level].count > layout->inner_capacity)
 		HvWriterClose(writer, level++);
+	Assert(writer->pending[level].count > 0);	/* I5 */
 	one = palloc0(writer->pending[level].count * sizeof(int));
 	fill_inner(writer, level, one, 0, (Page) image.data);
 	pfree(one);
 	HvStoreBuildReplace(writer->build->index, MAIN_FORKNUM, HV_ROOT_BLOCK, (Page) image.data);
 	HvStoreBuildReplace(writer->build->index, MAIN_FORKNUM, writer->centroid_block,
 						(Page) writer->centroid_page.data);
+	Assert(HvPageGetOpaque((Page) image.data)->level == level); /* I3 */
 	writer->build->meta.height = level;
 	writer->build->meta.centroid_block = writer->centroid_block;
 }

@@ -23,19 +23,25 @@
 
 typedef struct HvWriter HvWriter;
 
-/* Writes placeholders for metapage and root, and the mean.  Memory: the current context. */
+/*
+ * Writes placeholders for metapage and root, and the mean.  Memory is taken
+ * from the current context.
+ */
 extern HvWriter *HvWriterBegin(HvBuild *build);
 
 /*
- * Writes one leaf.  centroid has code_bits floats; tuples weigh in the centroid
- * of its parent.
+ * Writes one leaf.  centroid has code_bits floats; its weight in the centroid
+ * of the parent is the number of tuples.
  */
 extern void HvWriterAddLeaf(HvWriter *writer, Page leaf, const float *centroid);
 
 /* No more children for the page that is being collected on this level. */
 extern void HvWriterClose(HvWriter *writer, int level);
 
-/* Writes what is left, root and metapage; a single leaf becomes the root itself. */
+/*
+ * Writes what is left, root and metapage; a single leaf becomes the root
+ * itself.
+ */
 extern void HvWriterFinish(HvWriter *writer, int height);
 
 #endif							/* HVWRITER_H */
