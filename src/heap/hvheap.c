@@ -63,6 +63,7 @@ HvHeapBegin(Relation heap, Relation index, Snapshot snapshot, MemoryContext cont
 	MemoryContext old = MemoryContextSwitchTo(context);
 	HvHeap	   *reader = palloc0(sizeof(HvHeap));
 
+	Assert(index->rd_index->indrelid == RelationGetRelid(heap));
 	reader->heap = heap;
 	reader->index = index;
 	reader->nblocks = RelationGetNumberOfBlocks(heap);
@@ -174,6 +175,8 @@ fetch_row(HvHeap *reader, uint64 id)
 	bool		again = false;
 	bool		all_dead = false;
 
+	/* no page of the index is locked while the heap is read */
+	Assert(HvStoreNoPageIsLocked());
 	HvRowUnpack(id, &tid);
 	HvHeapRequireRow(reader->heap, reader->index, &reader->nblocks, &tid);
 	return table_index_fetch_tuple(reader->fetch, &tid, reader->snapshot, reader->slot,
@@ -206,8 +209,8 @@ HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view)
 }
 
 /*
- * Asks the processor for the bytes of the row in the slot.  They are needed when the
- * next row has been fetched.
+ * Asks the processor for the bytes of the row in the slot.  They are needed
+ * when the next row has been fetched.
  */
 static void
 prefetch_bytes(TupleTableSlot *slot)
@@ -221,13 +224,13 @@ prefetch_bytes(TupleTableSlot *slot)
 	}
 }
 
-/* Remembers in which buffer the row in the slot stands. */
+/* Remembers the buffer of the row in the slot. */
 static void
 note_buffer(const HvHeap *reader)
 {
 	if (TTS_IS_BUFFERTUPLE(reader->slot))
 		HvStoreRecentNote(reader->heap, ItemPointerGetBlockNumber(&reader->slot->tts_tid),
-				  ((BufferHeapTupleTableSlot *) reader->slot)->buffer);
+						  ((BufferHeapTupleTableSlot *) reader->slot)->buffer);
 }
 
 HvHeapPlace
@@ -253,7 +256,9 @@ HvHeapLook(HvHeap *reader, uint64 id, HvVectorView *view, struct varatt_external
 		place = HV_HEAP_OUTSIDE;
 	else
 	{
-		/* the memory of an expression's result is used again for the next row */
+		/*
+		 * the memory of an expression's result is used again for the next row
+		 */
 		if (reader->column == 0)
 			value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
 		reader->type->open_stored(value, view);
@@ -268,6 +273,7 @@ HvHeapLoad(HvHeap *reader, const struct varatt_external *outside, HvVectorView *
 {
 	MemoryContext old = MemoryContextSwitchTo(reader->values);
 
+	Assert(reader->toast != NULL);
 	if (HvToastSize(outside) > reader->loaded_size)
 	{
 		reader->loaded_size = HvToastSize(outside);
@@ -301,10 +307,10 @@ HvHeapExpect(HvHeap *reader, uint64 id, int steps)
 	HvRowUnpack(id, &tid);
 	if (steps > 1)
 		HvStoreRecentPrefetchHeader(reader->heap, ItemPointerGetBlockNumber(&tid),
-							ItemPointerGetOffsetNumber(&tid));
+									ItemPointerGetOffsetNumber(&tid));
 	else
 		HvStoreRecentPrefetchItem(reader->heap, ItemPointerGetBlockNumber(&tid),
-						  ItemPointerGetOffsetNumber(&tid));
+								  ItemPointerGetOffsetNumber(&tid));
 }
 
 void
@@ -312,6 +318,7 @@ HvHeapExpectOutside(HvHeap *reader, const struct varatt_external *outside)
 {
 	HvBuffers	before = HvBuffersNow();
 
+	Assert(reader->toast != NULL);
 	HvToastExpect(reader->toast, outside);
 	HvBuffersAddSince(&reader->toast_buffers, before);
 }
@@ -319,6 +326,7 @@ HvHeapExpectOutside(HvHeap *reader, const struct varatt_external *outside)
 void
 HvHeapPrefetchOutside(HvHeap *reader, const struct varatt_external *outside)
 {
+	Assert(reader->toast != NULL);
 	HvToastPrefetch(reader->toast, outside);
 }
 

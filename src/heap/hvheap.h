@@ -4,7 +4,7 @@
  *	  The vectors of table rows, by row pointer.
  *
  * NOTES
- *	  Everything that needs the exact vector of an indexed row comes here: the
+ *	  All code that needs the exact vector of an indexed row calls this: the
  *	  rerank of a scan, the split of a leaf, the end of a build.  No lock of
  *	  the index may be held meanwhile but the structure lock.
  *
@@ -38,8 +38,8 @@ extern HvHeap *HvHeapBegin(Relation heap, Relation index, Snapshot snapshot,
 						   MemoryContext context);
 
 /*
- * The same for all rows but those that VACUUM may remove, with their TOAST, at any
- * moment; for whoever looks after the tree and answers no query.
+ * The same for all rows but those that VACUUM may remove, with their TOAST, at
+ * any moment: for maintenance, which answers no query.
  */
 extern HvHeap *HvHeapBeginAll(Relation heap, Relation index, MemoryContext context);
 
@@ -56,7 +56,7 @@ extern const HvTypeInfo *HvHeapType(const HvHeap *reader);
  */
 extern bool HvHeapGet(HvHeap *reader, uint64 id, HvVectorView *view);
 
-/* where the vector of a row stands */
+/* where the vector of a row is stored */
 typedef enum HvHeapPlace
 {
 	HV_HEAP_NOWHERE,			/* no row is visible, or it has none */
@@ -65,9 +65,10 @@ typedef enum HvHeapPlace
 } HvHeapPlace;
 
 /*
- * The first half of HvHeapGet, for many rows one after the other: a vector outside
- * is not read yet, but can be by HvHeapLoad.  In the row, the view is good until
- * the next call but one, and its bytes are on their way into the cache.
+ * The first half of HvHeapGet, for many rows one after the other: a vector
+ * outside is not read yet, but can be by HvHeapLoad.  In the row, the view is
+ * good until the next call but one, and its bytes are on their way into the
+ * cache.
  */
 extern HvHeapPlace HvHeapLook(HvHeap *reader, uint64 id, HvVectorView *view,
 							  struct varatt_external *outside);
@@ -76,7 +77,9 @@ extern HvHeapPlace HvHeapLook(HvHeap *reader, uint64 id, HvVectorView *view,
 extern void HvHeapLoad(HvHeap *reader, const struct varatt_external *outside,
 					   HvVectorView *view);
 
-/* The TOAST table that HvHeapLook may point into, InvalidOid if there is none. */
+/*
+ * The TOAST table that HvHeapLook may point into, InvalidOid if there is none.
+ */
 extern Oid	HvHeapToastTable(const HvHeap *reader);
 
 /* Memory until HvHeapRelease. */
@@ -84,8 +87,8 @@ extern void *HvHeapAlloc(HvHeap *reader, Size size);
 
 /*
  * ERRCODE_INDEX_CORRUPTED unless the table has the block of a row pointer: it
- * comes from a page, which may be damaged.  *nblocks is the table's size as last
- * seen, 0 at first.
+ * comes from a page, which may be damaged.  *nblocks is the table's size as
+ * last seen, 0 at first.
  */
 extern void HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks,
 							 ItemPointer tid);
@@ -94,8 +97,9 @@ extern void HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks
 extern HvBuffers HvHeapToastBuffers(const HvHeap *reader);
 
 /*
- * Has the processor bring what is needed of a row that will be looked at next, or after so
- * many steps: for 2 where the row is, for 1 the row.  Neither pins anything.
+ * Makes the processor load what is needed of a row that is read next, or after
+ * so many steps: for 2 where the row is, for 1 the row.  Neither pins
+ * anything.
  */
 extern void HvHeapExpect(HvHeap *reader, uint64 id, int steps);
 

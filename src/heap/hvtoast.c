@@ -5,11 +5,11 @@
  *
  * NOTES
  *	  A value is a run of chunks, found by an index on (value, number), each
- *	  but the last TOAST_MAX_CHUNK_SIZE long.  The scan of that index stays open
- *	  and is only told the next value.
+ *	  but the last TOAST_MAX_CHUNK_SIZE long.  The scan of that index stays
+ *	  open, and is restarted with the next value.
  *
- *	  Better still is not to need the index: most tables are written in the order
- *	  of the values' numbers, and where a value stands can be guessed from
+ *	  Most values do not need the index: tables are mostly written in the order
+ *	  of the values' numbers, and where a value is stored can be estimated from
  *	  where others were found (hvtoastmap.h).
  *
  *	  At 1,024 dimensions, warm, this takes less than half the time of
@@ -52,7 +52,7 @@
 /* whole chunks that a page holds */
 #define PAGE_CHUNKS	((double) EXTERN_TUPLES_PER_PAGE)
 
-/* pages looked at for a guess, those with chunks of the value not counted */
+/* pages read after an estimate, those with chunks of the value not counted */
 #define MAX_PROBES	4
 
 struct HvToast
@@ -67,7 +67,7 @@ struct HvToast
 	HvToastSnapshot snapshot;	/* memory for the next */
 	Snapshot	toast_snapshot;
 	bool		may_vanish;
-	bool		guesses;		/* values may be looked for without the index */
+	bool		use_map;		/* values may be looked for without the index */
 	bool		pinned;			/* a fetch may have left pages pinned */
 	HvToastPin	now[HV_TOAST_PINS]; /* where the value to be read is expected, */
 	HvToastPin	next[HV_TOAST_PINS];	/* and the one after it */
@@ -85,13 +85,13 @@ HvToastBegin(Relation heap, bool may_vanish)
 	toast->may_vanish = may_vanish;
 	toast->context = CurrentMemoryContext;
 	toast->table = table_open(heap->rd_rel->reltoastrelid, AccessShareLock);
-	toast->guesses = !may_vanish && !HvCompatSnapshotsExpire() &&
+	toast->use_map = !may_vanish && !HvCompatSnapshotsExpire() &&
 		toast->table->rd_tableam == GetHeapamTableAmRoutine();
 	toast->toast_snapshot = HvCompatToastSnapshot(&toast->snapshot);
 	return toast;
 }
 
-/* Opens the index of the table: not needed as long as guesses are right. */
+/* Opens the index of the table: not needed as long as estimates are right. */
 static void
 open_index(HvToast *toast)
 {
@@ -129,7 +129,7 @@ HvToastRelease(HvToast *toast)
 	toast->pinned = false;
 }
 
-/* A chunk that is expected is not there, or is something else. */
+/* A chunk that is expected is missing, or is another one. */
 static void
 missing_chunk(const HvToast *toast, Oid id, int32 chunk)
 {
@@ -141,7 +141,10 @@ missing_chunk(const HvToast *toast, Oid id, int32 chunk)
 					chunk, id, RelationGetRelationName(toast->table))));
 }
 
-/* Copies the chunk in the slot to its place; returns its length, 0 if it is wrong. */
+/*
+ * Copies the chunk in the slot to its place; returns its length, 0 if it is
+ * wrong.
+ */
 static int32
 copy_chunk(const HvToast *toast, Oid id, int32 chunk, char *to, int32 room)
 {
@@ -168,6 +171,7 @@ load_by_index(HvToast *toast, HvToastValue *value)
 {
 	ScanKeyData key;
 
+	Assert(HvStoreNoPageIsLocked());
 	if (toast->scan == NULL)
 		open_index(toast);
 	ScanKeyInit(&key, CHUNK_ID, BTEqualStrategyNumber, F_OIDEQ,
@@ -205,8 +209,8 @@ block_exists(HvToast *toast, double block)
 }
 
 /*
- * The chunks that are still missing from the pages beside the one where some were
- * found: they were written one after the other.
+ * The chunks that are still missing from the pages beside the one where some
+ * were found: they were written one after the other.
  */
 static bool
 load_neighbours(HvToast *toast, HvToastValue *value, BlockNumber block)
@@ -227,21 +231,22 @@ load_neighbours(HvToast *toast, HvToastValue *value, BlockNumber block)
 }
 
 /*
- * The value by a guess of where it stands.  A page that has other values tells in
- * which direction to go on.
+ * The value by an estimate of where it is stored.  A page that has other values
+ * tells in which direction to go on.
  *
- * This is as safe as the index.  A chunk is taken if it says that it belongs to this
- * value and which one it is, is as long as that one must be, and is seen by the
- * same snapshot; the index does no more than to name such chunks.  There are
- * no two: a number is given to a new value only when no chunk, dead or alive,
- * bears it.  If any chunk is not found, the index is asked for all of them, and
- * reports what is wrong.
+ * This is as safe as the index.  A chunk is taken if it has the number of this
+ * value and a chunk number that is missing, is as long as that one must be, and
+ * is visible to the same snapshot; the index does no more than to name such
+ * chunks.  There are no two: a number is given to a new value only when no
+ * chunk, dead or alive, has it.  If any chunk is not found, all of them are
+ * fetched by the index, which reports what is wrong.
  */
 static bool
-load_by_guess(HvToast *toast, HvToastMap *map, HvToastValue *value)
+load_by_map(HvToast *toast, HvToastMap *map, HvToastValue *value)
 {
 	double		position;
 
+	Assert(value->nchunks >= 1 && value->missing != 0);
 	if (!HvToastMapWhere(map, value->id, &position))
 		return false;
 	position = floor(position);
@@ -312,25 +317,28 @@ HvToastLoad(HvToast *toast, const struct varatt_external *pointer, struct varlen
 	else
 		SET_VARSIZE(result, value.size + VARHDRSZ);
 
-	if (toast->guesses && value.nchunks >= 1 && value.nchunks <= HV_TOAST_MAX_CHUNKS)
+	if (toast->use_map && value.nchunks >= 1 && value.nchunks <= HV_TOAST_MAX_CHUNKS)
 	{
 		map = HvToastMapFor(RelationGetRelid(toast->table));
 		value.missing = ~UINT64CONST(0) >> (64 - value.nchunks);
 	}
-	if (!(map && load_by_guess(toast, map, &value)) && !load_by_index(toast, &value))
+	if (!(map && load_by_map(toast, map, &value)) && !load_by_index(toast, &value))
 		return false;
 	if (map)
 		HvToastMapLearn(map, value.id, value.start);
 	return true;
 }
 
-/* Where a value to come is likely to stand: both blocks that it may reach exist. */
+/*
+ * Where a later value is probably stored: both blocks that it may reach exist.
+ */
 static bool
 expected_at(HvToast *toast, const struct varatt_external *pointer, double *position)
 {
-	return toast->guesses && count_chunks(pointer) <= HV_TOAST_MAX_CHUNKS &&
+	return toast->use_map &&
+		count_chunks(pointer) >= 1 && count_chunks(pointer) <= HV_TOAST_MAX_CHUNKS &&
 		HvToastMapAhead(HvToastMapFor(RelationGetRelid(toast->table)), pointer->va_valueid,
-					 position) &&
+						position) &&
 		block_exists(toast, *position) && block_exists(toast, *position + HV_TOAST_PINS - 1);
 }
 
@@ -351,9 +359,9 @@ HvToastPrefetch(HvToast *toast, const struct varatt_external *pointer)
 {
 	double		position;
 
-	if (toast->guesses &&
+	if (toast->use_map &&
 		HvToastMapAhead(HvToastMapFor(RelationGetRelid(toast->table)), pointer->va_valueid,
-					 &position) &&
+						&position) &&
 		block_exists(toast, position))
 		HvStorePrefetch(toast->table, (BlockNumber) position);
 }

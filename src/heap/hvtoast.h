@@ -4,8 +4,8 @@
  *	  Many values of one TOAST table, one after the other.
  *
  * NOTES
- *	  The server opens the TOAST table, its indexes and a scan anew for each
- *	  value; a rerank reads dozens of them.  Here they are opened once.
+ *	  The server opens the TOAST table, its indexes and a scan for each value; a
+ *	  rerank reads dozens of them.  Here they are opened once.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -27,8 +27,8 @@ typedef struct HvToast HvToast;
 
 /*
  * Opens the TOAST table of a heap; memory is taken from the current context.
- * NULL where there is none, or where its rows are another access method's
- * business.  may_vanish: the caller's rows may be dead, and VACUUM may take
+ * NULL where there is none, or where the table has another access method than
+ * heap.  may_vanish: the caller's rows may be dead, and VACUUM may take
  * their values away while they are read.
  */
 extern HvToast *HvToastBegin(Relation heap, bool may_vanish);
@@ -50,17 +50,17 @@ extern bool HvToastLoad(HvToast *toast, const struct varatt_external *pointer,
 						struct varlena *result);
 
 /*
- * Pins the pages where the value after next is likely to stand, and has the processor bring
- * its bytes from memory while the next one is read.  Called before each HvToastLoad,
- * once more before the first; NULL: nothing comes after next.  HvToastRelease lets go of
- * what is pinned.
+ * Pins the pages where the value after next is probably stored, and makes the
+ * processor load its bytes from memory while the next one is read.  Called
+ * before each HvToastLoad, once more before the first; NULL: nothing comes
+ * after next.  HvToastRelease releases the pins.
  */
 extern void HvToastExpect(HvToast *toast, const struct varatt_external *pointer);
 
 /* Asks for the first page of a value to be read soon, if it is known which. */
 extern void HvToastPrefetch(HvToast *toast, const struct varatt_external *pointer);
 
-/* Lets go of the pages that the last fetch left pinned. */
+/* Releases the pages that the last fetch left pinned. */
 extern void HvToastRelease(HvToast *toast);
 
 #endif							/* HVTOAST_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvtoastmap.c
- *	  Where in a TOAST table a value probably stands.
+ *	  Where in a TOAST table a value is probably stored.
  *
  * NOTES
  *	  Values get their numbers from a counter and their places at the end of
@@ -12,8 +12,8 @@
  *	  last, and one slope for each table.
  *
  *	  A table that is used in another way (rows are updated and space is used
- *	  again) has no such line.  That shows in guesses that fail, and then
- *	  none are made for a while.
+ *	  again) has no such line.  Then estimates fail, and none are made for a
+ *	  while.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -31,11 +31,14 @@
 
 #include "heap/hvtoastmap.h"
 
-/* numbers for which there is one point; as many points as cover two million values */
+/*
+ * numbers for which there is one point; as many points as cover two million
+ * values
+ */
 #define RANGE_BITS		8
 #define POINTS			8192
 
-/* tables that are remembered; the one learnt first is forgotten */
+/* tables that are kept; the oldest one makes room for another */
 #define TABLES			16
 
 /* points nearer than this tell little about the slope */
@@ -45,14 +48,14 @@
 #define SLOPE_SHARE		0.125
 
 /*
- * A wrong guess costs up to four pages, a right one saves three and the search in
- * them: it may go wrong once for every two that are right.
+ * A wrong estimate costs up to four pages, a right one saves three and the
+ * search in them: one may be wrong for every two that are right.
  */
 #define WRONG_COSTS		2
 #define MAX_TRUST		16
 #define MIN_TRUST		(-8)
 
-/* values fetched before guessing is tried again */
+/* values fetched before estimates are tried again */
 #define PAUSE			512
 
 typedef struct Point
@@ -80,6 +83,7 @@ HvToastMapFor(Oid table)
 {
 	HvToastMap *map;
 
+	Assert(OidIsValid(table));
 	for (int i = 0; i < TABLES; i++)
 	{
 		if (tables[i].table == table)
@@ -98,6 +102,7 @@ HvToastMapFor(Oid table)
 static Point *
 point_of(Oid table, uint32 range)
 {
+	Assert(points != NULL);
 	return &points[murmurhash32(range ^ (table * 0x9E3779B1)) % POINTS];
 }
 
@@ -156,6 +161,7 @@ HvToastMapLearn(HvToastMap *map, Oid id, double position)
 	Point	   *point = point_of(map->table, id >> RANGE_BITS);
 	const Point *known = near_point(map, id);
 
+	Assert(position >= 0 && isfinite(position));
 	if (known)
 	{
 		double		distance = (double) id - (double) known->id;
@@ -165,6 +171,7 @@ HvToastMapLearn(HvToastMap *map, Oid id, double position)
 		{
 			map->slope += (slope - map->slope) * (map->has_slope ? SLOPE_SHARE : 1.0);
 			map->has_slope = true;
+			Assert(isfinite(map->slope) && map->slope >= 0);
 		}
 	}
 	point->table = map->table;

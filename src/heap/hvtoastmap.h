@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * hvtoastmap.h
- *	  Where in a TOAST table a value probably stands.
+ *	  Where in a TOAST table a value is probably stored.
  *
  * NOTES
- *	  Nothing here is true, only likely: whoever uses a guess must see from the
- *	  page whether it is right.
+ *	  A position is an estimate: its caller must see from the page whether it is
+ *	  right.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -21,25 +21,27 @@
 
 typedef struct HvToastMap HvToastMap;
 
-/* What this backend has learnt about a table; the answer is good until the next call. */
+/* What this backend has learnt about a table; valid until the next call. */
 extern HvToastMap *HvToastMapFor(Oid table);
 
 /*
- * The position (block and a fraction of it) of the first chunk of a value; false if
- * there is no guess worth a look.
+ * The estimated position (block and a fraction of it) of the first chunk of a
+ * value; false if there is no estimate that pays.
  */
 extern bool HvToastMapWhere(HvToastMap *map, Oid id, double *position);
 
-/* The same for a value that will be asked for later; does not count as a guess. */
+/*
+ * The same for a value that is fetched later; it does not count as an attempt.
+ */
 extern bool HvToastMapAhead(const HvToastMap *map, Oid id, double *position);
 
 /* how far apart two values are, by the order of their numbers; in blocks */
 extern double HvToastMapDistance(const HvToastMap *map, Oid from, Oid to);
 
-/* A value has been found there. */
+/* Notes where a value has been found. */
 extern void HvToastMapLearn(HvToastMap *map, Oid id, double position);
 
-/* Did the last guess lead to the value? */
+/* Notes whether the last estimate led to the value. */
 extern void HvToastMapJudge(HvToastMap *map, bool right);
 
 #endif							/* HVTOASTMAP_H */

@@ -4,8 +4,9 @@
  *	  From an SQL value to an array of floats.
  *
  * NOTES
- *	  See hvtype.h.  The type at home here is real[]; its three operator
- *	  classes differ only in the metric.  Those of pgvector are in hvtype_pgvector.c.
+ *	  See hvtype.h.  The type that the extension itself supports is real[]; its
+ *	  three operator classes differ only in the metric.  Those of pgvector are
+ *	  in hvtype_pgvector.c.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -76,7 +77,7 @@ hvtree_real_cosine_support(PG_FUNCTION_ARGS)
 
 /*
  * HvTypeInfoFor: the type and metric of an open hvtree index.  The result is
- * static memory of whatever library brought the operator class.
+ * static memory of the library that has the operator class.
  */
 const HvTypeInfo *
 HvTypeInfoFor(Relation index)
@@ -91,7 +92,7 @@ HvTypeInfoFor(Relation index)
 /*
  * HvTypeOpenStoredRealArray: open_stored callback of real[].
  *
- * A value stored in full is read in place: its floats stand at a multiple of
+ * A value stored in full is read in place: its floats are at a multiple of
  * 4 bytes, which is all that the kernels need.  A compressed, out-of-line or
  * short-header value is copied; HvTypeClose() frees the copy.
  */
@@ -169,7 +170,10 @@ HvTypeClose(HvVectorView *view)
 	view->values = NULL;
 }
 
-/* HvTypeCheckDim: an error unless the vector has as many dimensions as it must. */
+/*
+ * HvTypeCheckDim: an error unless the vector has as many dimensions as it
+ * must.
+ */
 void
 HvTypeCheckDim(const HvVectorView *view, int expected)
 {

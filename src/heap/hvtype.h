@@ -6,8 +6,8 @@
  * NOTES
  *	  An operator class names its type and metric by support function 1,
  *	  which takes and returns "internal": a pointer to a static HvTypeInfo.
- *	  Another extension can bring a type of its own that way, without a
- *	  link-time dependency in either direction.
+ *	  Another extension can add a type of its own that way, without a link-time
+ *	  dependency in either direction.
  *
  *	  A view is the only form in which the layers above see a vector, and
  *	  what a view shows is fit for arithmetic: one-dimensional, no NULL
@@ -57,8 +57,8 @@ typedef struct HvTypeInfo
 	void		(*open) (Datum value, HvVectorView *view);
 
 	/*
-	 * The same for a value that open has let into an index before: it need not
-	 * look at every element again, which a rerank would notice.
+	 * The same for a value that open has accepted before, when it was indexed:
+	 * it need not test every element again, which would slow down a rerank.
 	 */
 	void		(*open_stored) (Datum value, HvVectorView *view);
 } HvTypeInfo;

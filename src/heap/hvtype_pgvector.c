@@ -10,11 +10,11 @@
  *	  or float16.  Their operator classes come with hvindex_pgvector.
  *
  *	  pgvector checks its values when they are made.  They are checked here all
- *	  the same, as what follows trusts in their length.
+ *	  the same, since the code below relies on their length.
  *
  *	  A vector is read in place where it is stored in full.  A halfvec always
- *	  becomes a copy, of floats; its own bytes may stand anywhere, so a short
- *	  header needs no second one.
+ *	  becomes a copy, of floats; its own bytes need no alignment, so a value
+ *	  with a short header is copied once only.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -38,7 +38,7 @@ PG_FUNCTION_INFO_V1(hvtree_halfvec_l2_support);
 PG_FUNCTION_INFO_V1(hvtree_halfvec_ip_support);
 PG_FUNCTION_INFO_V1(hvtree_halfvec_cosine_support);
 
-/* what stands before the numbers */
+/* the header of a value, before the numbers */
 typedef struct VectorHead
 {
 	int16		dim;
