@@ -77,7 +77,7 @@ ROLLBACK;
 SELECT complete FROM hvtree_maintain('maintained_v');
 SELECT hvtree_check('maintained_v') > 0 AS checked;
 
--- what cannot be looked after
+-- what cannot be maintained
 SELECT hvtree_maintain('maintained');
 SELECT hvtree_maintain('maintained_state');
 SELECT hvtree_maintain(0);

@@ -17,7 +17,7 @@ VACUUM recalled;
 SELECT calibrated_rows, calibration FROM hvtree_info('recalled_v');
 SELECT recall, queries_answered, neighbors, mean_leaves FROM hvtree_recall('recalled_v', 5, 10);
 
--- one that has grown measures itself when it is vacuumed, or looked after
+-- one that has grown measures itself when it is vacuumed, or maintained
 INSERT INTO recalled SELECT i, i % 10, recall_vector(i) FROM generate_series(21, 3000) i;
 SELECT calibrated_rows IS NULL AS not_yet FROM hvtree_info('recalled_v');
 VACUUM recalled;

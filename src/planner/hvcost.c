@@ -1,19 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * hvcost.c
- *	  What the planner is told about an index scan.
+ *	  The cost estimate of an index scan.
  *
  * NOTES
  *	  The estimate follows the scan, by the same sizing rules (hvsizing.h).
- *	  What is done before the first row goes out is the startup cost; the total
- *	  is that of reading to the end, so that LIMIT, which interpolates between
- *	  the two, finds about the cost of one more row.
+ *	  The work before the first row is the startup cost; the total is that of
+ *	  reading to the end, so that LIMIT, which interpolates between the two,
+ *	  finds about the cost of one more row.
  *
  *	  Startup depends on how many rows are wanted, as the scan's own effort
  *	  does: k rows after the filters take k / selectivity rows of the index.
  *	  The planner's limit is used for that, and for nothing else.
  *
- *	  Against what this is weighed:
+ *	  What this is compared with:
  *
  *	  - A leaf is one random page.  Upper levels of the tree are taken to be in
  *		the cache, as everywhere in the planner.
@@ -29,8 +29,8 @@
  *		random access: pages cost less then, though never less than sequential
  *		ones.
  *
- *	  - Who is going to take all rows (no LIMIT, no cursor) gets them only when
- *		the last one has been read, and in memory whatever work_mem says
+ *	  - A query that takes all rows (no LIMIT, no cursor) gets the first only
+ *		when the last one has been read, and in memory whatever work_mem says
  *		(hvlimit.h).  Then everything is startup, and each row costs a random
  *		page, whatever the cache holds.
  *
@@ -90,7 +90,7 @@ typedef struct ScanModel
 	double		heap_seq_page;
 } ScanModel;
 
-/* Pages of TOAST behind one vector, 0 where it stands in its row. */
+/* Pages of TOAST behind one vector, 0 where it is stored in its row. */
 static double
 toast_pages(const ScanModel *model)
 {
@@ -108,7 +108,7 @@ toast_pages(const ScanModel *model)
 	return width > bytes / 2 ? 0 : ceil(bytes / BLCKSZ);
 }
 
-/* What the index says of itself; a guess where it does not exist yet. */
+/* Reads the metapage and the options; defaults for a hypothetical index. */
 static void
 read_model(ScanModel *model)
 {
@@ -153,7 +153,7 @@ init_model(ScanModel *model, PlannerInfo *root, IndexPath *path, double loop_cou
 							  &model->heap_seq_page);
 }
 
-/* Is it known that nobody stops the scan before its end? */
+/* Is it known that the scan runs to its end? */
 static bool
 takes_all(const ScanModel *model)
 {
@@ -166,6 +166,7 @@ rows_wanted(const ScanModel *model)
 {
 	double		wanted = DEFAULT_WANTED;
 
+	Assert(model->matching >= 1 && model->matching <= model->rows);
 	if (model->root->limit_tuples > 0)
 		wanted = model->root->limit_tuples;
 	else if (model->root->tuple_fraction >= 1)
@@ -173,7 +174,10 @@ rows_wanted(const ScanModel *model)
 	return Min(wanted * model->rows / model->matching, model->rows);
 }
 
-/* Inner pages to be opened for so many leaves: fewer, as the beam halves upwards. */
+/*
+ * Inner pages to be opened for so many leaves: fewer, as the beam halves
+ * upwards.
+ */
 static double
 inner_pages(const ScanModel *model, double leaves)
 {
@@ -209,7 +213,10 @@ io_cost(const ScanModel *model, double leaves, double rows)
 			   leaves * model->seq_page + heap_pages * model->heap_seq_page);
 }
 
-/* Preparing the query, scoring codes, exact distances, and keeping rows in order. */
+/*
+ * Preparing the query, scoring codes, exact distances, and keeping rows in
+ * order.
+ */
 static Cost
 cpu_cost(const ScanModel *model, double leaves, double rows)
 {

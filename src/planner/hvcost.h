@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvcost.h
- *	  What the planner is told about an index scan.
+ *	  The cost estimate of an index scan.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -20,7 +20,7 @@
 
 /*
  * amcostestimate.  Reads at most the metapage, and that only where the relation
- * cache does not remember it.
+ * cache does not have it.
  */
 extern void hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 						   Cost *startup_cost, Cost *total_cost,

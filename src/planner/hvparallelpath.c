@@ -4,32 +4,32 @@
  *	  Parallel scans as the planner sees them.
  *
  * NOTES
- *	  The planner would make a parallel path of each index whose access method
- *	  says that it can, but not as it should be for an ordered scan:
+ *	  The planner makes a parallel path of each index whose access method is
+ *	  amcanparallel, but not as it should be for an ordered scan:
  *
- *	  - It does not look whether the distance may be computed in a worker.  In a
+ *	  - It does not test whether the distance may be computed in a worker.  In a
  *		LATERAL subquery, say, the query vector is a parameter that
  *		workers do not get.
  *
- *	  - It asks what the index costs without saying that it is for such a path,
- *		and divides nothing of the answer, while nearly all of what an ordered
- *		scan of few rows costs comes before its first row.
+ *	  - It does not tell amcostestimate that the path is parallel, and does not
+ *		divide the startup cost, which is nearly all of the cost of an ordered
+ *		scan of few rows.
  *
  *	  - It derives the number of workers from the size of the table, which says
  *		little where the vectors are in TOAST.
  *
- *	  So the access method does not say so.  Instead a hook, called when all
- *	  paths of a table have been made, adds one of its own for each ordered scan
- *	  of an hvtree index whose work is worth more than what it takes to start
- *	  workers.  What they need of their own, a query prepared and a way down the
- *	  tree, is little beside that.
+ *	  So amcanparallel is false.  Instead a hook, called when all paths of a
+ *	  table have been made, adds one of its own for each ordered scan of an
+ *	  hvtree index that costs more than it takes to start workers.  The work
+ *	  that each worker repeats, preparing the query and descending the tree, is
+ *	  little beside that.
  *
- *	  But they run ahead.  What a worker sends is seen by the leader when its
- *	  queue is a quarter full or the worker has ended, which it does after as
- *	  many rows as the LIMIT says; the leader cannot send one row before it
- *	  has seen one from each.  So each worker finds that many rows that nobody
- *	  wants: for ten rows that pass a filter as much again as the query takes
- *	  alone, and more, since farther rows are harder to tell apart.
+ *	  But workers run ahead.  The leader sees what a worker sends when its queue
+ *	  is a quarter full or the worker has ended, which it does after as many
+ *	  rows as the LIMIT says; the leader cannot return one row before it has
+ *	  seen one from each.  So each worker finds that many rows in vain: for ten
+ *	  rows that pass a filter as much work again as the query takes alone, and
+ *	  more, since the distances of farther rows are closer to each other.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -51,21 +51,25 @@
 #include "planner/hvparallelpath.h"
 
 /*
- * The first worker is for work of this many times what it takes to start workers, since
- * pages that are in the cache cost a scan much less than what is charged for them.
+ * The first worker is for work of this many times what it takes to start
+ * workers, since pages that are in the cache cost a scan much less than what
+ * is charged for them.
  */
 #define FIRST_WORKER	4.0
 
 /*
- * A worker more for each time that the work is this many times larger: as the planner
- * does it with the pages of a table.
+ * One more worker for each time that the work is this many times larger: as the
+ * planner does it with the pages of a table.
  */
 #define WORK_A_WORKER	3.0
 
 /* What the leader has left of its time beside each worker; see costsize.c. */
 #define LEADER_SHARE	0.3
 
-/* Bytes in a worker's queue that the leader may not see yet (tqueue.c, shm_mq.c). */
+/*
+ * Bytes in a worker's queue that the leader may not see yet (tqueue.c,
+ * shm_mq.c).
+ */
 #define UNSEEN_BYTES	16384
 
 /* a row there has a header and its length beside its columns */
@@ -73,7 +77,10 @@
 
 static set_rel_pathlist_hook_type next_pathlist_hook = NULL;
 
-/* How many workers are worth starting for a scan; the table's own setting goes first. */
+/*
+ * How many workers are worth starting for a scan; the table's own setting goes
+ * first.
+ */
 static int
 workers_for(const RelOptInfo *rel, Cost work)
 {
@@ -96,12 +103,14 @@ participants(int workers)
 {
 	double		leader = parallel_leader_participation ? 1 - LEADER_SHARE * workers : 0;
 
+	Assert(workers > 0);
 	return workers + Max(leader, 0);
 }
 
 /*
- * How much work all do together, against a serial scan: in proportion to the rows that
- * are found.  (What pages cost would not grow so fast, but most of it is no reading.)
+ * How much work all do together, against a serial scan: in proportion to the
+ * rows that are found.  (What pages cost would not grow so fast, but most of
+ * it is no reading.)
  */
 static double
 work_of_all(const PlannerInfo *root, const RelOptInfo *rel, int workers)
@@ -111,9 +120,9 @@ work_of_all(const PlannerInfo *root, const RelOptInfo *rel, int workers)
 	if (root->limit_tuples > ahead)
 		return 1 + workers * ahead / root->limit_tuples;
 	if (root->limit_tuples < 0 && root->tuple_fraction <= 0)
-		return 1;				/* nobody stops before the end */
+		return 1;				/* the scan runs to its end */
 	if (parallel_setup_cost == 0)
-		return 1;				/* who says so wants workers, as a test does */
+		return 1;				/* workers are asked for, as by a test */
 	return 1 + workers;
 }
 
@@ -146,10 +155,10 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *serial)
 }
 
 /*
- * Is a parameter of the distance computed by a subplan that no worker could run?
- * expression_tree_walker callback.  The leader runs it, but a long vector that it
- * takes from a temporary table would come as a pointer to that one's TOAST, which
- * workers cannot read.
+ * Is a parameter of the distance computed by a subplan that no worker could
+ * run?  expression_tree_walker callback.  The leader runs it, but a long
+ * vector that it takes from a temporary table would come as a pointer to that
+ * one's TOAST, which workers cannot read.
  */
 static bool
 needs_leader(Node *node, void *context)

@@ -1,22 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * hvresjunk.c
- *	  Distances that a plan computes and nobody reads.
+ *	  Distances that a plan computes without need.
  *
  * NOTES
  *	  For ORDER BY embedding <-> $1 the parser adds the distance to the target
- *	  list, marked resjunk: somebody may have to sort by it.  Where an ordered
- *	  index scan makes the sort unnecessary the planner leaves it there, and the
- *	  executor computes, of each row, a distance that it then drops.  To
- *	  do so it fetches the vector from TOAST again, which the scan has just
- *	  done itself: a tenth of the time of a query for ten rows.
+ *	  list, marked resjunk: a sort may need it.  Where an ordered index scan
+ *	  makes the sort unnecessary the planner leaves it there, and the executor
+ *	  computes, of each row, a distance that it then drops.  To do so it fetches
+ *	  the vector from TOAST again, which the scan has just done itself: a tenth
+ *	  of the time of a query for ten rows.
  *
- *	  A hook behind the planner drops the entry from the plan, in the shapes
- *	  that are certain: an ordered scan of an hvtree index, a LIMIT over it or not,
- *	  as the whole plan, a subplan, or a subquery.  Those above see only the
- *	  columns before the resjunk ones.  Anything between might refer to
- *	  the entry by its number (a Material, say, for a cursor that scrolls), and
- *	  so does a LIMIT WITH TIES; they are left as they are.
+ *	  A hook behind the planner drops the entry from the plan, where the shape
+ *	  of the plan makes it certain that this is safe: an ordered scan of an
+ *	  hvtree index, with a LIMIT over it or not, as the whole plan, a subplan,
+ *	  or a subquery.  The nodes above use only the columns before the resjunk
+ *	  ones.  A node in between might refer to the entry by its number (a
+ *	  Material, say, for a cursor that scrolls), and so does a LIMIT WITH TIES;
+ *	  such plans are left as they are.
  *
  *	  The plan that loads this library is made before the hook is there, and
  *	  computes its distances.
@@ -56,7 +57,10 @@ is_hvtree(Oid index)
 	return is;
 }
 
-/* The last entry of a target list if it is resjunk and not the only one, else NULL. */
+/*
+ * The last entry of a target list if it is resjunk and not the only one, else
+ * NULL.
+ */
 static TargetEntry *
 last_resjunk(const Plan *plan)
 {
@@ -68,7 +72,9 @@ last_resjunk(const Plan *plan)
 	return entry->resjunk ? entry : NULL;
 }
 
-/* Is the last column of an index scan the distance it is ordered by, and junk? */
+/*
+ * Is the last column of an index scan the distance it is ordered by, and junk?
+ */
 static bool
 ends_with_distance(const Plan *plan)
 {
@@ -82,7 +88,10 @@ ends_with_distance(const Plan *plan)
 		is_hvtree(scan->indexid);
 }
 
-/* Does a LIMIT's last column pass on the last one of the plan below it, as junk? */
+/*
+ * Does a LIMIT's last column pass on the last one of the plan below it, as
+ * junk?
+ */
 static bool
 passes_last(const Limit *limit, const Plan *below)
 {
@@ -100,15 +109,17 @@ passes_last(const Limit *limit, const Plan *below)
 static void
 drop_last(Plan *plan)
 {
+	Assert(last_resjunk(plan) != NULL);
 	plan->targetlist = list_truncate(plan->targetlist, list_length(plan->targetlist) - 1);
 }
 
 /*
- * Drops the distance from a plan whose reader sees only the columns that are not junk.
+ * Drops the distance from a plan whose reader sees only the columns that are
+ * not junk.
  *
- * (That a LIMIT refers to each column of what is below it once, in order, is how
- * the planner makes it: set_plan_references has just replaced its target list,
- * the same as the other's, by references.)
+ * (That a LIMIT refers to each column of what is below it once, in order, is
+ * how the planner makes it: set_plan_references has just replaced its target
+ * list, the same as the other's, by references.)
  */
 static void
 drop_distance(Plan *plan)
@@ -122,7 +133,7 @@ drop_distance(Plan *plan)
 		drop_last(plan);
 }
 
-/* Which columns of what varno says do a node's expressions read? */
+/* Which columns of varno do a node's expressions read? */
 static Bitmapset *
 columns_read(const Plan *plan, int varno)
 {
@@ -144,12 +155,13 @@ has_last(const Bitmapset *columns, const Plan *plan)
 }
 
 /*
- * The plan of a subquery under this node, if the node does not read its last column, else
- * NULL.  (A subquery scan may pass on all columns, junk as well, where nobody cares.)
+ * The plan of a subquery under this node, if the node does not read its last
+ * column, else NULL.  (A subquery scan may pass on all columns, junk as well,
+ * where none of them is read.)
  *
- * A subquery that does nothing to its columns has no scan of its own; then it may be what an
- * aggregate without groups reads, or a LATERAL one the inner plan of a nested loop, both of
- * which refer to columns by expressions only.
+ * A subquery that does nothing to its columns has no scan of its own; then it
+ * may be what an aggregate without groups reads, or a LATERAL one the inner
+ * plan of a nested loop, both of which refer to columns by expressions only.
  */
 static Plan *
 subquery_of(Plan *plan)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvresjunk.h
- *	  Distances that a plan computes and nobody reads.
+ *	  Distances that a plan computes without need.
  *
  * Copyright (c) 2026, hvindex contributors
  *

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * hvacl.c
- *	  Who may look into an index, or work on it, and as whom.
+ *	  Opening an index for an SQL function, with the rights that it takes.
  *
  * NOTES
- *	  Tables are locked before their indexes, as everywhere.  Rights are looked at
- *	  before anything is locked: who has none cannot hold others up.
+ *	  Tables are locked before their indexes, as everywhere.  Rights are checked
+ *	  before anything is locked: a user that has none cannot block others.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -94,7 +94,7 @@ open_both(Oid oid, Oid table, LOCKMODE lock, Relation *heap, Relation *index)
 	if ((*index)->rd_index->indrelid != table)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index \"%s\" is not the one that was asked for any more",
+				 errmsg("index \"%s\" was replaced while it was being opened",
 						RelationGetRelationName(*index))));
 	check_index(*index);
 }
@@ -197,7 +197,7 @@ HvAclMaintain(Oid oid, Relation *heap, Relation *index)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("recovery is in progress"),
-				 errhint("An hvtree index can only be looked after on the primary.")));
+				 errhint("An hvtree index can be maintained on the primary only.")));
 	open_both(oid, require_maintain(oid), ShareUpdateExclusiveLock, heap, index);
 }
 

@@ -21,49 +21,56 @@
 /* what is done with an index, each more than the one before */
 typedef enum HvAclUse
 {
-	/* sizes and counts: SELECT on what is indexed, or pg_read_all_stats, pg_stat_scan_tables */
+	/*
+	 * sizes and counts: SELECT on what is indexed, or pg_read_all_stats,
+	 * pg_stat_scan_tables
+	 */
 	HV_ACL_LOOK,
 
 	/* its pages are read into the cache: SELECT on what is indexed */
 	HV_ACL_READ,
 
-	/* what is said depends on each row of the table: no row-level security either */
+	/*
+	 * the result depends on each row of the table: no row-level security
+	 * either
+	 */
 	HV_ACL_READ_ROWS
 } HvAclUse;
 
 /*
- * Opens an index with its table, to be read: both under AccessShareLock.  Errors
- * where it is no hvtree index, or one that cannot be read now, or where the
- * current user may not use it so.  SELECT on the table will do, or on the columns
- * of an index that has neither expressions nor a condition.
+ * Opens an index with its table, to be read: both under AccessShareLock.
+ * Errors where it is no hvtree index, or one that cannot be read now, or where
+ * the current user may not use it so.  SELECT on the table will do, or on the
+ * columns of an index that has neither expressions nor a condition.
  */
 extern void HvAclRead(Oid oid, HvAclUse use, Relation *heap, Relation *index);
 
 /*
- * The same for what holds others up: those who may VACUUM the table, and members of
- * pg_stat_scan_tables.
+ * The same for what blocks others.  Errors where the current user neither may
+ * VACUUM the table nor is a member of pg_stat_scan_tables.
  */
 extern void HvAclCheck(Oid oid, Relation *heap, Relation *index);
 
 /*
- * The same to be worked on, both under ShareUpdateExclusiveLock, for those who may
- * VACUUM the table.  Not during recovery.
+ * The same for maintenance, both under ShareUpdateExclusiveLock.  Errors where
+ * the current user may not VACUUM the table, or during recovery.
  */
 extern void HvAclMaintain(Oid oid, Relation *heap, Relation *index);
 
 /*
- * The same for those who may VACUUM the table, but to be read, and on a standby too:
- * for what belongs to an index without being in it.
+ * The same to be read, both under AccessShareLock, on a standby too: for what
+ * belongs to an index without being in it.  Errors where the current user may
+ * not VACUUM the table.
  */
 extern void HvAclOwned(Oid oid, Relation *heap, Relation *index);
 
 /* Errors unless the current user owns the database. */
 extern void HvAclDatabase(void);
 
-/* Closes both, and gives the locks back. */
+/* Closes both, and releases the locks. */
 extern void HvAclClose(Relation heap, Relation index, LOCKMODE lock);
 
-/* who called, while the table's owner acts */
+/* the calling user, while functions run as the table's owner */
 typedef struct HvCaller
 {
 	Oid			user;
@@ -72,9 +79,9 @@ typedef struct HvCaller
 } HvCaller;
 
 /*
- * Reading a row may run the functions of an index expression, which those who own
- * the table chose.  Between Enter and Leave they run with its owner's rights
- * and no others, as in VACUUM.  An error in between needs no Leave.
+ * Reading a row may run the functions of an index expression, which the owner
+ * of the table chose.  Between Enter and Leave they run with the owner's
+ * rights and no others, as in VACUUM.  An error in between needs no Leave.
  */
 extern void HvOwnerEnter(HvCaller *caller, Relation heap);
 extern void HvOwnerLeave(const HvCaller *caller);

@@ -5,9 +5,9 @@
  *	  tree, hvtree_prewarm reads its pages, or its upper levels, into the cache.
  *
  * NOTES
- *	  To prewarm is a hint and nothing more: pages may be split or moved
- *	  meanwhile, so that some are missed and others read for nothing.  One page is
- *	  locked at a time, and only where its children are asked for.
+ *	  Prewarming is a hint and nothing more: pages may be split or tuples moved
+ *	  meanwhile, so that some pages are missed and others read in vain.  One
+ *	  page is locked at a time, and only where its children are wanted.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -80,7 +80,7 @@ hvtree_maintain(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(hvtree_prewarm);
 
-/* pages asked for ahead: the queue depth at which flash storage levels off */
+/* pages requested ahead: the queue depth at which flash storage levels off */
 #define PREFETCH_PAGES	32
 
 /* numbers of pages; at most one for each page of the index */
@@ -172,7 +172,10 @@ collect_children(Prewarm *prewarm, BlockNumber block, BlockList *children)
 	HvStoreRelease(buffer);
 }
 
-/* Reads a level, in block order; its children go to the list, unless it is NULL. */
+/*
+ * Reads a level, in block order; its children go to the list, unless it is
+ * NULL.
+ */
 static void
 read_level(Prewarm *prewarm, const BlockList *level, BlockList *children)
 {
@@ -214,8 +217,8 @@ read_levels(Prewarm *prewarm, int levels)
 }
 
 /*
- * levels: 0 is the metapage and the mean, 1 the root too, and so on; fewer is every
- * page there is.  Returns how many pages were read.
+ * levels: 0 is the metapage and the mean, 1 the root too, and so on; fewer is
+ * every page there is.  Returns how many pages were read.
  */
 Datum
 hvtree_prewarm(PG_FUNCTION_ARGS)

@@ -1,45 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * hvcheck.c
- *	  hvtree_check: does every page of an index keep what is promised of it?
+ *	  hvtree_check: does an index keep all of its invariants?
  *
  * NOTES
- *	  The invariants, by the numbers that messages give them:
- *
- *	  I1  Block 0 is the only metapage; what it says is in range, names the
- *		  metric of the operator class, and names blocks of the index.
- *	  I2  Every block is in order by itself (HvPageVerify, HvPageVerifyTuples),
- *		  or all zero, as a crash may leave one.
- *	  I3  The root is block 1, and its level is the height of the metapage.
- *	  I4  Every other tree page is named as a child by at most one inner entry,
- *		  and that entry stands one level above it.  What is named as a
- *		  child is a tree page.
- *	  I5  Every inner entry names a slot of a centroid page, one that is used,
- *		  by no other entry, and holds finite factors.  No inner page is empty.
- *	  I6  No page is stamped with a structure counter above the metapage's; a
- *		  link names a block of the index or none, that of a centroid page
- *		  a lower block.
- *	  I7  Every tree page carries the mean version of the metapage, or the one before
- *		  while the metapage says that the mean is being changed.
- *	  I8  A row stands in at most one leaf tuple without HV_ENTRY_SPILLED and
- *		  in at most one with it.  There are spilled copies only if the
- *		  metapage allows them, and no other flags.
- *	  I9  The mean is a chain of mean pages of the metapage's mean version, which
- *		  hold as many floats as vectors are centred in, all of them finite.
- *	  I10 No page holds more tuples than its capacity.
- *	  I11 A tree page that no inner entry names holds no tuples.
+ *	  The invariants, I1 to I11, are listed in src/README; messages name them by
+ *	  their numbers.
  *
  *	  From I3, I4 and I11: every tuple is reached from the root by one way
  *	  only, since levels fall by one on each step.
  *
  *	  Not a violation: pages and centroid slots that nothing names, left by a
- *	  crash (they are counted, DEBUG1 tells); a spilled copy without the row's
- *	  own tuple, left by a VACUUM that was interrupted.
+ *	  crash (they are counted, and reported at DEBUG1); a spilled copy without
+ *	  the row's own tuple, left by a VACUUM that was interrupted.
  *
  *	  The structure lock is held for the duration, so that no tuple moves from
  *	  page to page.  Appends and the removal of dead tuples go on.  They change
- *	  one leaf at a time, which is copied before it is looked at; only I8,
- *	  which is about several leaves, has to look twice (confirm_duplicate).
+ *	  one leaf at a time, which is copied before it is checked; only I8, which
+ *	  is about several leaves, is checked twice (confirm_duplicate).
  *
  *	  During recovery there is no such lock to take: replay must be paused for
  *	  an answer that can be relied on.
@@ -151,7 +129,9 @@ check_meta(Check *check)
 
 /* One page ---------------------------------------------------------------- */
 
-/* A centroid slot that an inner entry names, as far as it can be told now. */
+/*
+ * Notes a centroid slot that an inner entry names; check_slots does the rest.
+ */
 static void
 note_centroid(Check *check, BlockNumber block, int i, const HvInnerEntryData *entry)
 {
@@ -276,7 +256,7 @@ check_centroid_page(Check *check, BlockNumber block, Page page)
 	}
 }
 
-/* Looks at the page at hand. */
+/* Checks the page in the image. */
 static void
 check_page(Check *check, BlockNumber block)
 {
@@ -359,9 +339,9 @@ check_slots(const Check *check)
 		const BlockNote *note = &check->notes[block];
 
 		if (note->named_slots != 0 && note->kind != HV_PAGE_CENTROID)
-			violated(check, 5, block, "centroids are said to stand here, but it is no centroid page");
+			violated(check, 5, block, "entries name centroids here, but it is no centroid page");
 		if (note->named_slots & ~note->used_slots)
-			violated(check, 5, block, "centroids are said to stand in slots that are not used");
+			violated(check, 5, block, "entries name centroids in slots that are not used");
 	}
 }
 
@@ -401,12 +381,13 @@ check_mean(Check *check, BlockNumber first, uint16 mean_version)
 
 /* Rows --------------------------------------------------------------------- */
 
-/* How many tuples of a leaf that is read and locked are this copy of a row? */
+/* How many tuples of the image of a leaf are this copy of a row? */
 static int
 count_row(const Check *check, Page page, uint64 row, bool spilled)
 {
 	int			found = 0;
 
+	Assert(HvPageKindOf(page) == HV_PAGE_LEAF);
 	for (int i = 0; i < HvPageCount(page); i++)
 	{
 		const HvLeafEntryData *entry = HvPageLeafEntry(page, &check->layout, i);
@@ -417,32 +398,60 @@ count_row(const Check *check, Page page, uint64 row, bool spilled)
 	return found;
 }
 
+/* Copies a page; false if it is all zero, or not a leaf any more. */
+static bool
+copy_leaf(const Check *check, BlockNumber block, Page image)
+{
+	Buffer		buffer;
+	Page		page = HvStoreRead(check->index, &check->layout, block, NULL, &buffer);
+
+	if (page == NULL)
+		return false;
+	memcpy(image, page, BLCKSZ);
+	HvStoreRelease(buffer);
+	return HvPageKindOf(image) == HV_PAGE_LEAF;
+}
+
+/*
+ * Are two copies of a page the same, but for the WAL position and the
+ * checksum?
+ */
+static bool
+same_content(Page a, Page b)
+{
+	Size		skip = offsetof(PageHeaderData, pd_flags);
+
+	return memcmp((char *) a + skip, (char *) b + skip, BLCKSZ - skip) == 0;
+}
+
 /*
  * Raises the error if two leaves (or one leaf twice) hold the same copy of a
- * row at the same moment.  Whoever changes two leaves at once holds the structure
- * lock, which is ours, so the order of these locks cannot matter.
+ * row at the same moment.  One of them is read before and after the other, and
+ * must be the same both times: two locks at once could deadlock with the replay
+ * of a move, which the structure lock does not hold up.
  */
 static void
 compare_leaves(const Check *check, BlockNumber a, BlockNumber b, uint64 row, bool spilled)
 {
-	Buffer		buffers[2];
-	Page		first = HvStoreRead(check->index, &check->layout, a, NULL, &buffers[0]);
-	Page		second = NULL;
-	int			found = first ? count_row(check, first, row, spilled) : 0;
+	PGAlignedBlock before;
+	PGAlignedBlock other;
+	PGAlignedBlock after;
+	int			found;
 
-	if (b != a)
-		second = HvStoreRead(check->index, &check->layout, b, NULL, &buffers[1]);
-	if (second)
+	do
 	{
-		found += count_row(check, second, row, spilled);
-		HvStoreRelease(buffers[1]);
-	}
-	if (first)
-		HvStoreRelease(buffers[0]);
-	if (found > 1)
-		violated(check, 8, b, "row (%u,%u) stands here and in block %u%s",
-				 (BlockNumber) (row >> 16), (OffsetNumber) (row & 0xFFFF), a,
-				 spilled ? ", spilled both times" : "");
+		CHECK_FOR_INTERRUPTS();
+		if (!copy_leaf(check, a, (Page) before.data))
+			return;
+		found = count_row(check, (Page) before.data, row, spilled);
+		if (b != a && copy_leaf(check, b, (Page) other.data))
+			found += count_row(check, (Page) other.data, row, spilled);
+		if (found <= 1 || !copy_leaf(check, a, (Page) after.data))
+			return;
+	} while (!same_content((Page) before.data, (Page) after.data));
+	violated(check, 8, b, "row (%u,%u) is here and in block %u%s",
+			 (BlockNumber) (row >> 16), (OffsetNumber) (row & 0xFFFF), a,
+			 spilled ? ", spilled both times" : "");
 }
 
 /*

@@ -37,9 +37,9 @@ PG_FUNCTION_INFO_V1(hv_real_cosine_distance);
  * The distance between the first two arguments.  Raises an error of class 22
  * where one of them is no vector or their dimensions differ.
  *
- * A distance that is a number comes of numbers only: an infinite element makes a
- * sum infinite or NaN.  So elements are looked at where the distance is none,
- * since a look at all of them takes longer than the distance itself.
+ * A distance that is a number comes of numbers only: an infinite element makes
+ * a sum infinite or NaN.  So elements are looked at where the distance is
+ * none, since a look at all of them takes longer than the distance itself.
  */
 static double
 computed_distance(FunctionCallInfo fcinfo, HvMetric metric)
@@ -66,8 +66,9 @@ computed_distance(FunctionCallInfo fcinfo, HvMetric metric)
 }
 
 /*
- * The same; a scan that has just sent the row may know it.  Sums are made in the
- * same order whichever argument comes first, so that the bits are the same.
+ * The same; a scan that has just sent the row may know it.  Sums are made in
+ * the same order whichever argument comes first, so that the bits are the
+ * same.
  */
 static double
 distance_of_args(FunctionCallInfo fcinfo, HvMetric metric)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvhandler.c
- *	  The access method hvtree: what it can do, and who does it.
+ *	  The access method hvtree: its properties and its functions.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -54,10 +54,11 @@ _PG_init(void)
 /*
  * What is not named here is false, NULL or InvalidOid: no uniqueness, no
  * search conditions, no NULLs, one column, no index-only, bitmap or backward
- * scans.  Parallel scans there are, but not by the planner's own paths (hvparallelpath.c).
+ * scans.  There are parallel scans, but not by the planner's own paths
+ * (hvparallelpath.c).
  *
- * Nor amgettreeheight (18): it is asked for every query of the table, and so would
- * let a metapage that is damaged stop those that have no use for this index.
+ * amgettreeheight (18) is not set either: it would be called for every query of
+ * the table, and a damaged metapage would stop those that do not use the index.
  */
 Datum
 hvtree_handler(PG_FUNCTION_ARGS)
@@ -72,7 +73,10 @@ hvtree_handler(PG_FUNCTION_ARGS)
 	/* a bulk delete reads the whole index: worth a worker of its own */
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 
-	/* (hvbuild() counts workers itself, but 17 asks before it prepares for them) */
+	/*
+	 * (hvbuild() counts workers itself, but 17 asks before it prepares for
+	 * them)
+	 */
 	HV_SINCE_17(am->amcanbuildparallel = true);
 
 	am->ambuild = hvbuild;

@@ -95,7 +95,9 @@ draw_row(HvHealth *health, const HvMembers *leaf)
 	return -1;
 }
 
-/* The vector of a row in the tree space; false if no version of it is visible. */
+/*
+ * The vector of a row in the tree space; false if no version of it is visible.
+ */
 static bool
 load_row(Probe *probe, int i)
 {

@@ -18,8 +18,8 @@
 #define HV_FILL_CLASSES	10
 
 /*
- * Rows looked at.  Of a share of 5 % so many tell to 1.3 %; each takes a placing,
- * 0.1 to 0.3 ms.
+ * Rows looked at.  Of a share of 5 % so many tell to 1.3 %; each takes a
+ * placing, 0.1 to 0.3 ms.
  */
 #define HV_HEALTH_SAMPLE	300
 
@@ -44,9 +44,9 @@ extern void HvHealthAddLeaf(HvHealth *health, Page page, const HvLayout *layout,
 						   BlockNumber block);
 
 /*
- * Asks for the rows of the sample where an insert would put them now.  The same for
- * the same pages: the sample is drawn by a fixed seed.  An active snapshot is
- * needed; one page is locked at a time, none on return.
+ * Asks for the rows of the sample where an insert would put them now.  The
+ * same for the same pages: the sample is drawn by a fixed seed.  An active
+ * snapshot is needed; one page is locked at a time, none on return.
  */
 extern void HvHealthSample(HvHealth *health, Relation heap, Relation index);
 

@@ -108,7 +108,10 @@ HvRowSortEnd(HvRowSort *rows)
 
 /* Measuring --------------------------------------------------------------- */
 
-/* Counts a tree page; the rows of a leaf come back in rows, as HvRowPack | flags << 48. */
+/*
+ * Counts a tree page; the rows of a leaf come back in rows, as HvRowPack |
+ * flags << 48.
+ */
 static int
 count_tree_page(Survey *survey, Page page, BlockNumber block, uint64 *rows)
 {
@@ -117,7 +120,9 @@ count_tree_page(Survey *survey, Page page, BlockNumber block, uint64 *rows)
 
 	survey->level_pages[level]++;
 
-	/* the first row may have come after the metapage was read: a tree of none */
+	/*
+	 * the first row may have come after the metapage was read: a tree of none
+	 */
 	if (survey->meta.dim == 0)
 		return 0;
 	survey->level_tuples[level] += n;
@@ -198,9 +203,9 @@ survey_index(Survey *survey)
 }
 
 /*
- * Counts the leaf tuples whose row no transaction can see any more: what the
- * next VACUUM would take.  Pages that the visibility map knows to be visible
- * to all have no such row, as an index-only scan takes for granted.
+ * Counts the leaf tuples whose row is visible to no transaction: what the next
+ * VACUUM would remove.  Pages that are all-visible in the visibility map have
+ * no such row, which index-only scans rely on as well.
  */
 static void
 count_dead(Survey *survey)
@@ -332,7 +337,7 @@ add_level_fill(ResultRow *result, const Survey *survey, int n)
 													  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
 }
 
-/* What tells whether the tree wants care; a single leaf never does. */
+/* What shows whether the tree needs maintenance; a single leaf never does. */
 static void
 add_health(ResultRow *result, const Survey *survey, int levels)
 {

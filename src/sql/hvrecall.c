@@ -4,10 +4,11 @@
  *	  hvtree_recall: what scans of an index find, against the exact answer.
  *
  * NOTES
- *	  The table is read once, row by row under the snapshot of the caller, and the
- *	  distance of every row to every query is computed.  Rows are told apart by
- *	  their distances, so that of two rows that are equally far either is right.
- *	  Then the index answers each query with the settings of the session.
+ *	  The table is read once, row by row under the snapshot of the caller, and
+ *	  the distance of every row to every query is computed.  Rows are
+ *	  distinguished by their distances, so that of two rows that are equally
+ *	  far either is right.  Then the index answers each query with the settings
+ *	  of the session.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -97,7 +98,7 @@ typedef struct Examination
 	double		exact_us;
 } Examination;
 
-/* Rows ------------------------------------------------------------------------ */
+/* Rows -------------------------------------------------------------------- */
 
 static void
 begin_examination(Examination *exam, Oid index)
@@ -111,7 +112,9 @@ begin_examination(Examination *exam, Oid index)
 	exam->value_byval = TupleDescAttr(RelationGetDescr(exam->index), 0)->attbyval;
 }
 
-/* What reading rows takes; expressions run as the table's owner from here on. */
+/*
+ * What reading rows takes; expressions run as the table's owner from here on.
+ */
 static void
 begin_rows(Examination *exam)
 {
@@ -129,7 +132,10 @@ end_rows(Examination *exam)
 	FreeExecutorState(exam->estate);
 }
 
-/* The indexed value of the row in the slot; false if the index has none for it. */
+/*
+ * The indexed value of the row in the slot; false if the index has none for
+ * it.
+ */
 static bool
 value_of(Examination *exam, Datum *value)
 {
@@ -165,7 +171,7 @@ each_row(Examination *exam, void (*visit) (Examination *, Datum, void *), void *
 	table_endscan(scan);
 }
 
-/* Questions -------------------------------------------------------------------- */
+/* Questions --------------------------------------------------------------- */
 
 typedef struct Sampler
 {
@@ -174,7 +180,10 @@ typedef struct Sampler
 	int			wanted;
 } Sampler;
 
-/* Algorithm R, as in hvsample.c.  What is replaced stays until the end of the call. */
+/*
+ * Algorithm R, as in hvsample.c.  What is replaced stays until the end of the
+ * call.
+ */
 static void
 sample_row(Examination *exam, Datum value, void *arg)
 {
@@ -224,7 +233,10 @@ query_questions(Examination *exam, const char *query)
 	exam->nquestions = set.count;
 }
 
-/* Opens the vectors of the questions; those without a direction are no questions. */
+/*
+ * Opens the vectors of the questions; those without a direction are no
+ * questions.
+ */
 static void
 open_questions(Examination *exam)
 {
@@ -248,7 +260,7 @@ open_questions(Examination *exam)
 	exam->nquestions = kept;
 }
 
-/* The exact answer -------------------------------------------------------------- */
+/* The exact answer -------------------------------------------------------- */
 
 /* Puts a distance into a heap of the k smallest, the largest of them on top. */
 static void
@@ -308,7 +320,7 @@ compare_row(Examination *exam, Datum value, void *arg)
 	HvTypeClose(&view);
 }
 
-/* The answer of the index -------------------------------------------------------- */
+/* The answer of the index ------------------------------------------------- */
 
 /* Microseconds since start. */
 static double
@@ -396,7 +408,7 @@ ask_all(Examination *exam)
 	index_endscan(scan);
 }
 
-/* Results ------------------------------------------------------------------------ */
+/* Results ----------------------------------------------------------------- */
 
 static int
 compare_us(const void *a, const void *b)
@@ -408,10 +420,11 @@ compare_us(const void *a, const void *b)
 }
 
 /*
- * Wilson's interval, (p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2/4n^2)) / (1 + z^2/n).
- * The neighbours of one query are found or missed together, so n is not their
- * number but that of independent ones which would vary as the queries do,
- * p (1 - p) / (s^2 / queries); where all queries agree, the number of queries.
+ * Wilson's interval, (p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2/4n^2)) / (1 +
+ * z^2/n).  The neighbours of one query are found or missed together, so n is
+ * not their number but that of independent ones which would vary as the
+ * queries do, p (1 - p) / (s^2 / queries); where all queries agree, the number
+ * of queries.
  */
 static void
 interval(const Examination *exam, double *low, double *high)
@@ -462,7 +475,9 @@ report(FunctionCallInfo fcinfo, Examination *exam)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-/* Examines the index with the questions that there are, or with sampled rows. */
+/*
+ * Examines the index with the questions that there are, or with sampled rows.
+ */
 static void
 examine(Examination *exam, int sample)
 {

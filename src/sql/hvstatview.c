@@ -62,7 +62,9 @@ put_float(StatResult *result, double value, bool isnull)
 	put(result, Float8GetDatum(value), isnull);
 }
 
-/* The share of what was found in the cache, NULL where nothing was looked for. */
+/*
+ * The share of what was found in the cache, NULL where nothing was looked for.
+ */
 static void
 put_rate(StatResult *result, const HvStatRow *row, HvStatCounter hit, HvStatCounter read)
 {
@@ -162,7 +164,10 @@ hvtree_scan_stats_info(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 
-/* Of one index by those who may VACUUM its table, of all by those who own the database. */
+/*
+ * For one index the right to VACUUM its table is required, for all the
+ * database's owner.
+ */
 Datum
 hvtree_scan_stats_reset(PG_FUNCTION_ARGS)
 {

@@ -216,7 +216,7 @@ hvproperty(Oid index_oid, int attno, IndexAMProperty prop, const char *propname,
 	if (attno == 0 || prop != AMPROP_DISTANCE_ORDERABLE)
 		return false;
 
-	/* an operator class may lack the operator: nobody is made to validate it */
+	/* an operator class may lack the operator: CREATE does not validate it */
 	opclass = get_index_column_opclass(index_oid, attno);
 	if (!OidIsValid(opclass) ||
 		!get_opclass_opfamily_and_input_type(opclass, &family, &type))

@@ -24,7 +24,9 @@ extern bool hvvalidate(Oid opclassoid);
 extern void hvadjustmembers(Oid opfamilyoid, Oid opclassoid, List *operators,
 							List *functions);
 
-/* amproperty: columns are distance-orderable, the rest is for the core to say */
+/*
+ * amproperty: columns are distance-orderable, the rest is for the core to say
+ */
 extern bool hvproperty(Oid index_oid, int attno, IndexAMProperty prop,
 					   const char *propname, bool *res, bool *isnull);
 
