@@ -43,6 +43,7 @@ static const char usage[] =
 "  --queries N         only the first N queries\n"
 "  --repeat N          measured passes over the queries (default 1)\n"
 "  --brief             not also LIMIT 100\n"
+"  --distance          SELECT id, embedding <op> $1\n"
 "  --exact N           also N queries by sequential scan\n"
 "  --tsv FILE          append the results there\n"
 "  --conninfo STR      where the server is (default: as the environment says)\n";
@@ -72,6 +73,7 @@ typedef struct Options
 	int			k;
 	int			repeat;
 	bool		brief;
+	bool		distance;
 	const char *settings[MAX_SETTINGS];
 	const char *filters[MAX_SETTINGS];
 	int			nfilters;
@@ -130,6 +132,7 @@ static const struct option long_options[] = {
 	{"queries", required_argument, NULL, 'n'},
 	{"repeat", required_argument, NULL, 'r'},
 	{"brief", no_argument, NULL, 'b'},
+	{"distance", no_argument, NULL, 'd'},
 	{"exact", required_argument, NULL, 'e'},
 	{"tsv", required_argument, NULL, 'T'},
 	{"conninfo", required_argument, NULL, 'I'},
@@ -200,6 +203,9 @@ take_option(Options *options, int c)
 			return true;
 		case 'b':
 			options->brief = true;
+			return true;
+		case 'd':
+			options->distance = true;
 			return true;
 		case 'e':
 			options->exact = (int) HvParseInt("exact", optarg, 0, 100000);
@@ -311,6 +317,7 @@ measure_settings(Bench *bench, const char *const *settings, const char *title)
 	HvMeasureJob job = {
 		.target = &options->target, .queries = bench->queries,
 		.k = options->k, .repeat = options->repeat, .brief = options->brief,
+		.distance = options->distance,
 		.nsettings = options->nsweeps, .settings = settings
 	};
 	HvMeasure	measure;

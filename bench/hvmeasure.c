@@ -82,7 +82,7 @@ statement(const HvMeasureJob *job, int limit, bool with_distance)
 
 	if (asprintf(&distance, ", %s %s $1", target->column, operator) < 0 ||
 		asprintf(&sql, "SELECT id%s FROM %s%s%s%s ORDER BY %s %s $1 LIMIT %d",
-				 with_distance ? distance : "", target->table,
+				 with_distance || job->distance ? distance : "", target->table,
 				 job->filter != NULL ? " WHERE (" : "",
 				 job->filter != NULL ? job->filter : "",
 				 job->filter != NULL ? ")" : "",

@@ -95,6 +95,7 @@ typedef struct HvMeasureJob
 	int			repeat;			/* measured passes */
 	bool		sequential;		/* without the index */
 	bool		brief;			/* not also LIMIT 100 */
+	bool		distance;		/* the distance is selected as well */
 	bool		bare;			/* times and recall, nothing else */
 	int			warm;			/* queries before the measured ones; 0: all; -1: none */
 	double		seconds;		/* ends a pass after so long, at the earliest after

@@ -5,16 +5,16 @@
  *
  * NOTES
  *	  A value is known by its TOAST table and its number there, a query by its
- *	  floats, bit by bit.  A number stands for one content as long as a snapshot
+ *	  floats, bit by bit.  A number means one content as long as a snapshot
  *	  sees the value: it is given again only after VACUUM has removed every
  *	  chunk of it, and a table is rewritten only by someone who locks out all
- *	  scans of it.  So a memo must be gone before the snapshot and the lock of
+ *	  scans of it.  So a cache must be gone before the snapshot and the lock of
  *	  its scan.  Both belong to the executor's run, and so does the memory in
- *	  which the memo stands, however the run ends; that the memory goes
- *	  is what takes a memo off the list.
+ *	  which the cache is stored, however the run ends; that the memory goes
+ *	  is what takes a cache off the list.
  *
  *	  Rows behind an old snapshot of a server with old_snapshot_threshold may be
- *	  removed while it is in use: there are no memos on such a server.
+ *	  removed while it is in use: there are no caches on such a server.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -36,10 +36,10 @@
  * Rows of a scan: an executor node asks for the distance of a row before it takes
  * the next one, a join may have taken a few more.
  */
-#define MEMO_ROWS		64
+#define CACHED_ROWS		64
 
-/* Memos looked into, latest first: a partitioned table has one for each partition. */
-#define MEMOS_ASKED		16
+/* Caches looked into, latest first: a partitioned table has one for each partition. */
+#define CACHES_ASKED		16
 
 struct HvDistCache
 {
@@ -48,67 +48,67 @@ struct HvDistCache
 	Oid			toast_table;
 	HvMetric	metric;
 	int			dim;
-	float	   *query;			/* a copy: the scan's may go before the memo */
+	float	   *query;			/* a copy: the scan's may go before the cache */
 	int			next;			/* entry to be overwritten */
-	Oid			values[MEMO_ROWS];	/* InvalidOid = unused */
-	double		distances[MEMO_ROWS];
+	Oid			values[CACHED_ROWS];	/* InvalidOid = unused */
+	double		distances[CACHED_ROWS];
 };
 
 /* of this backend, the one written to last in front */
-static dlist_head memos = DLIST_STATIC_INIT(memos);
+static dlist_head caches = DLIST_STATIC_INIT(caches);
 
 /* memory context callback */
 static void
-forget_memo(void *arg)
+forget_cache(void *arg)
 {
-	HvDistCache *memo = arg;
+	HvDistCache *cache = arg;
 
-	dlist_delete(&memo->node);
+	dlist_delete(&cache->node);
 }
 
 HvDistCache *
 HvDistCacheBegin(Oid toast_table, const HvTypeInfo *type, const HvVectorView *query,
-			MemoryContext context)
+				 MemoryContext context)
 {
-	HvDistCache *memo;
+	HvDistCache *cache;
 
 	if (!OidIsValid(toast_table) || type->open != HvTypeOpenRealArray ||
 		HvCompatSnapshotsExpire())
 		return NULL;
-	memo = MemoryContextAlloc(context, sizeof(HvDistCache));
-	memo->toast_table = toast_table;
-	memo->metric = type->metric;
-	memo->dim = query->dim;
-	memo->query = MemoryContextAlloc(context, query->dim * sizeof(float));
-	memcpy(memo->query, query->values, query->dim * sizeof(float));
-	memo->next = 0;
-	memset(memo->values, 0, sizeof(memo->values));
+	cache = MemoryContextAlloc(context, sizeof(HvDistCache));
+	cache->toast_table = toast_table;
+	cache->metric = type->metric;
+	cache->dim = query->dim;
+	cache->query = MemoryContextAlloc(context, query->dim * sizeof(float));
+	memcpy(cache->query, query->values, query->dim * sizeof(float));
+	cache->next = 0;
+	memset(cache->values, 0, sizeof(cache->values));
 
-	memo->callback.func = forget_memo;
-	memo->callback.arg = memo;
-	dlist_push_head(&memos, &memo->node);
-	MemoryContextRegisterResetCallback(context, &memo->callback);
-	return memo;
+	cache->callback.func = forget_cache;
+	cache->callback.arg = cache;
+	dlist_push_head(&caches, &cache->node);
+	MemoryContextRegisterResetCallback(context, &cache->callback);
+	return cache;
 }
 
 void
-HvDistCacheAdd(HvDistCache *memo, Oid value, double distance)
+HvDistCacheAdd(HvDistCache *cache, Oid value, double distance)
 {
-	memo->values[memo->next] = value;
-	memo->distances[memo->next] = distance;
-	memo->next = (memo->next + 1) % MEMO_ROWS;
-	dlist_move_head(&memos, &memo->node);
+	cache->values[cache->next] = value;
+	cache->distances[cache->next] = distance;
+	cache->next = (cache->next + 1) % CACHED_ROWS;
+	dlist_move_head(&caches, &cache->node);
 }
 
 /* The entry of a value, latest first; -1 if there is none. */
 static int
-find_value(const HvDistCache *memo, Oid value)
+find_value(const HvDistCache *cache, Oid value)
 {
-	for (int back = 1; back <= MEMO_ROWS; back++)
+	for (int back = 1; back <= CACHED_ROWS; back++)
 	{
-		int			i = (memo->next + MEMO_ROWS - back) % MEMO_ROWS;
+		int			i = (cache->next + CACHED_ROWS - back) % CACHED_ROWS;
 
-		if (memo->values[i] == value)
+		if (cache->values[i] == value)
 			return i;
 	}
 	return -1;
@@ -116,7 +116,7 @@ find_value(const HvDistCache *memo, Oid value)
 
 /*
  * The distance of a row's value and a query.  A query that is no vector is an
- * error, as it would be without a memo: the value is indexed, so it is one.
+ * error, as it would be without a cache: the value is indexed, so it is one.
  */
 static bool
 find_distance(Datum row, Datum query, HvMetric metric, double *distance)
@@ -132,26 +132,26 @@ find_distance(Datum row, Datum query, HvMetric metric, double *distance)
 		return false;
 	VARATT_EXTERNAL_GET_POINTER(pointer, attribute);
 
-	dlist_foreach(iter, &memos)
+	dlist_foreach(iter, &caches)
 	{
-		const HvDistCache *memo = dlist_container(HvDistCache, node, iter.cur);
+		const HvDistCache *cache = dlist_container(HvDistCache, node, iter.cur);
 		int			entry;
 
-		if (asked++ == MEMOS_ASKED)
+		if (asked++ == CACHES_ASKED)
 			break;
-		if (memo->toast_table != pointer.va_toastrelid || memo->metric != metric)
+		if (cache->toast_table != pointer.va_toastrelid || cache->metric != metric)
 			continue;
-		entry = find_value(memo, pointer.va_valueid);
+		entry = find_value(cache, pointer.va_valueid);
 		if (entry < 0)
 			continue;
 		if (view.values == NULL)
 			HvTypeOpenStoredRealArray(query, &view);
 
 		/* what equals a scan's query is finite, as that is */
-		if (view.dim == memo->dim &&
-			memcmp(view.values, memo->query, view.dim * sizeof(float)) == 0)
+		if (view.dim == cache->dim &&
+			memcmp(view.values, cache->query, view.dim * sizeof(float)) == 0)
 		{
-			*distance = memo->distances[entry];
+			*distance = cache->distances[entry];
 			found = true;
 			break;
 		}
@@ -163,7 +163,7 @@ find_distance(Datum row, Datum query, HvMetric metric, double *distance)
 bool
 HvDistCacheFind(Datum a, Datum b, HvMetric metric, double *distance)
 {
-	if (dlist_is_empty(&memos))
+	if (dlist_is_empty(&caches))
 		return false;
 	return find_distance(a, b, metric, distance) ||
 		find_distance(b, a, metric, distance);

@@ -25,16 +25,16 @@
 typedef struct HvDistCache HvDistCache;
 
 /*
- * An empty memo of a scan that reads values of a TOAST table.  It is looked into
+ * An empty cache of a scan that reads values of a TOAST table.  It is looked into
  * until context is reset or deleted, which must be before the scan's snapshot
  * and its lock on the table may go.  NULL where it could not be trusted, or
  * nobody would ask it.
  */
 extern HvDistCache *HvDistCacheBegin(Oid toast_table, const HvTypeInfo *type,
-						   const HvVectorView *query, MemoryContext context);
+									 const HvVectorView *query, MemoryContext context);
 
 /* Notes the distance of a value to the scan's query; the oldest is forgotten. */
-extern void HvDistCacheAdd(HvDistCache *memo, Oid value, double distance);
+extern void HvDistCacheAdd(HvDistCache *cache, Oid value, double distance);
 
 /*
  * The distance of two arguments of real[], if one of them is a value of which some
