@@ -32,6 +32,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/plannodes.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -157,6 +158,20 @@ HvCompatTuplesortGetDatum(Tuplesortstate *sort, Datum *value, bool *isnull)
 	QueryDesc *queryDesc, ScanDirection direction, uint64 count, bool execute_once
 #define HV_EXECUTOR_RUN_ARGS queryDesc, direction, count, execute_once
 #endif
+
+/*
+ * HvCompatRunCondition: the conditions, on what they compute, that can end a window
+ * function and so the scan below it: row_number() OVER (...) <= 10.  Since 15.
+ */
+static inline List *
+HvCompatRunCondition(const WindowAgg *window)
+{
+#if PG_VERSION_NUM >= 150000
+	return window->topWindow ? window->runCondition : NIL;
+#else
+	return NIL;
+#endif
+}
 
 /* HvCompatOwnsDatabase: is the current user, in effect, the owner of this database? */
 static inline bool

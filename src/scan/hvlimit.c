@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * hvlimit.c
- *	  Whether whoever runs a scan can stop it before its end.
+ *	  How many rows of a scan the plan above it will take.
  *
  * NOTES
- *	  A hook around ExecutorRun remembers the queries that are running, inner
- *	  ones on top; nothing of them is changed.  A scan looks for its node in the
- *	  plan of the innermost one.  It will be read to its end if no LIMIT
- *	  stands above it and the caller did not ask for a number of rows (as a
- *	  cursor does).  Only the ways down that a plan with one such scan
- *	  really has are followed; a scan that is not found is not read to its end.
+ *	  Hooks around ExecutorRun and ExecutorFinish remember the queries that are
+ *	  running, inner ones on top; nothing of them is changed.  A scan looks for
+ *	  its node in the plan of the innermost one, and learns on the way down what
+ *	  each node wants of the next (hvwanted.h).  A scan that is reached in several
+ *	  ways, through a CTE that is read twice, is wanted the most of what is wanted
+ *	  on each; one that is not found, nobody knows how much of.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -20,11 +20,24 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
+#include "access/amapi.h"
+#include "access/parallel.h"
 #include "executor/executor.h"
-#include "nodes/nodeFuncs.h"
+#include "miscadmin.h"
+#include "utils/rel.h"
 
 #include "page/hvcompat.h"
 #include "scan/hvlimit.h"
+#include "scan/hvscan.h"
+#include "scan/hvwanted.h"
+
+/*
+ * Nodes looked at before a search gives up.  CTEs that read each other twice make a
+ * small plan a large tree.
+ */
+#define MOST_NODES	100000
 
 typedef struct RunningQuery
 {
@@ -35,6 +48,7 @@ typedef struct RunningQuery
 
 static RunningQuery *innermost = NULL;
 static ExecutorRun_hook_type next_run_hook = NULL;
+static ExecutorFinish_hook_type next_finish_hook = NULL;
 
 /* Keeps the list of running queries, whatever way the inner one ends. */
 static void
@@ -57,142 +71,226 @@ run_hook(HV_EXECUTOR_RUN_PARAMS)
 	PG_END_TRY();
 }
 
+/* The same at the end of a query: what WITH has changed is read to its end there. */
+static void
+finish_hook(QueryDesc *queryDesc)
+{
+	RunningQuery here = {queryDesc, 0, innermost};
+
+	innermost = &here;
+	PG_TRY();
+	{
+		if (next_finish_hook)
+			next_finish_hook(queryDesc);
+		else
+			standard_ExecutorFinish(queryDesc);
+	}
+	PG_FINALLY();
+	{
+		innermost = here.outer;
+	}
+	PG_END_TRY();
+}
+
 void
 HvLimitInit(void)
 {
 	next_run_hook = ExecutorRun_hook;
 	ExecutorRun_hook = run_hook;
+	next_finish_hook = ExecutorFinish_hook;
+	ExecutorFinish_hook = finish_hook;
 }
 
 typedef struct Search
 {
-	IndexScanDesc scan;
-	bool		limited;		/* a LIMIT stands above the node at hand */
-	bool		found;
-	bool		all;
+	IndexScanDesc scan;			/* NULL = parallel scans without a descriptor */
+	HvWanted		wanted;			/* of the node at hand */
+	HvLimit		found;
+	int			nodes;			/* looked at */
 } Search;
 
-/* planstate_tree_walker callback: true ends the walk. */
+static bool visit(PlanState *node, Search *search);
+
 static bool
-find_scan(PlanState *node, Search *search)
+visit_wanting(PlanState *node, HvWanted wanted, Search *search)
 {
-	bool		limited_above = search->limited;
+	HvWanted		above = search->wanted;
 	bool		stop;
 
-	if (node == NULL)
-		return false;
-	if (IsA(node, IndexScanState) &&
-		((IndexScanState *) node)->iss_ScanDesc == search->scan)
-	{
-		search->found = true;
-		search->all = !search->limited;
-		return true;
-	}
-
-	/* semi-joins and the like stop early too: they are nested loops */
-	if (IsA(node, LimitState) || IsA(node, NestLoopState))
-		search->limited = true;
-	stop = planstate_tree_walker(node, find_scan, search);
-	search->limited = limited_above;
+	search->wanted = wanted;
+	stop = node != NULL && visit(node, search);
+	search->wanted = above;
 	return stop;
 }
 
-bool
-HvLimitWantsAll(IndexScanDesc scan)
-{
-	Search		search = {scan, false, false, false};
-
-	if (innermost == NULL || innermost->count != 0 || innermost->query->planstate == NULL)
-		return false;
-	(void) find_scan(innermost->query->planstate, &search);
-	return search.found && search.all;
-}
-
-/* planstate_tree_walker callback: does a node end those below it early? */
 static bool
-stops_early(PlanState *node, void *unused)
+visit_join(JoinState *join, Search *search)
 {
-	return IsA(node, LimitState) || IsA(node, NestLoopState) ||
-		planstate_tree_walker(node, stops_early, unused);
+	HvWanted		outer = search->wanted;
+	HvWanted		inner = HvWantedEverything;
+
+	if (join->jointype != JOIN_LEFT || join->ps.qual != NULL)
+		outer = HvWantedWithLoss(outer);
+	if (IsA(join, MergeJoinState))
+		outer = HvWantedEverything;
+	else if (IsA(join, NestLoopState))
+		inner = HvWantedInside((NestLoopState *) join, search->wanted);
+	return visit_wanting(outerPlanState(join), outer, search) ||
+		visit_wanting(innerPlanState(join), inner, search);
 }
 
-bool
-HvLimitNobodyStops(void)
-{
-	return innermost != NULL && innermost->count == 0 &&
-		innermost->query->planstate != NULL &&
-		!stops_early(innermost->query->planstate, NULL);
-}
-
-/* Rows that a LIMIT takes from below it, 0 = all or not known yet. */
-static double
-rows_of_limit(const LimitState *limit)
-{
-	if (limit->lstate == LIMIT_INITIAL || limit->noCount)
-		return 0;
-	return (double) limit->count + limit->offset;
-}
-
-typedef struct RowsSearch
-{
-	IndexScanDesc scan;
-	double		rows;			/* asked of the node at hand, 0 = unknown */
-	double		found;
-} RowsSearch;
-
-/* Does a node ask its child for a row whenever it is asked for one? */
+/* The plans of initplans and subplans of a node. */
 static bool
-hands_on_rows(const PlanState *node)
+visit_subplans(List *subplans, Search *search)
 {
+	ListCell   *lc;
+
+	foreach(lc, subplans)
+	{
+		SubPlanState *subplan = lfirst(lc);
+
+		/* what is wanted of a CTE its readers say, unless it changes a table */
+		if (subplan->subplan->subLinkType == CTE_SUBLINK &&
+			!IsA(subplan->planstate, ModifyTableState))
+			continue;
+		if (visit_wanting(subplan->planstate, HvWantedOfSubplan(subplan->subplan), search))
+			return true;
+	}
+	return false;
+}
+
+/* Is this the node of the scan? */
+static bool
+is_wanted_scan(const IndexScanState *node, const Search *search)
+{
+	if (search->scan != NULL)
+		return node->iss_ScanDesc == search->scan;
+	return node->ss.ps.plan->parallel_aware && node->iss_ScanDesc == NULL &&
+		node->iss_RelationDesc->rd_indam->amgettuple == hvgettuple;
+}
+
+/* Notes what is wanted on one more way to the scan. */
+static void
+note_scan(IndexScanState *node, Search *search)
+{
+	HvLimit    *found = &search->found;
+	bool		first = found->node == NULL;
+
+	found->node = node;
+	found->all |= search->wanted.all;
+	found->may_fail |= HvWantedWithLoss(search->wanted).all;
+	found->rows = !first && (found->rows == 0 || search->wanted.rows == 0) ?
+		0 : Max(found->rows, search->wanted.rows);
+}
+
+/* The rows that a node locks or changes may be looked at again, by a plan of their own. */
+static PlanState *
+recheck_plan(PlanState *node)
+{
+	if (IsA(node, LockRowsState))
+		return ((LockRowsState *) node)->lr_epqstate.recheckplanstate;
+	if (IsA(node, ModifyTableState))
+		return ((ModifyTableState *) node)->mt_epqstate.recheckplanstate;
+	return NULL;
+}
+
+static bool
+visit_list(PlanState **nodes, int n, Search *search)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (visit_wanting(nodes[i], search->wanted, search))
+			return true;
+	}
+	return false;
+}
+
+/* The nodes below one that wants the same of each.  (A foreign table has none that count.) */
+static bool
+visit_children(PlanState *node, Search *search)
+{
+	ListCell   *lc;
+
 	switch (nodeTag(node))
 	{
-		case T_ResultState:
-		case T_ProjectSetState:
 		case T_AppendState:
+			return visit_list(((AppendState *) node)->appendplans,
+							  ((AppendState *) node)->as_nplans, search);
 		case T_MergeAppendState:
-		case T_GatherState:
-		case T_GatherMergeState:
+			return visit_list(((MergeAppendState *) node)->mergeplans,
+							  ((MergeAppendState *) node)->ms_nplans, search);
 		case T_SubqueryScanState:
-		case T_LockRowsState:
-		case T_MaterialState:
-			return true;
-		default:
+			return visit_list(&((SubqueryScanState *) node)->subplan, 1, search);
+		case T_CteScanState:
+			return visit_list(&((CteScanState *) node)->cteplanstate, 1, search);
+		case T_CustomScanState:
+			foreach(lc, ((CustomScanState *) node)->custom_ps)
+			{
+				if (visit_wanting(lfirst(lc), search->wanted, search))
+					return true;
+			}
 			return false;
+		default:
+			return visit_wanting(outerPlanState(node), search->wanted, search) ||
+				visit_wanting(innerPlanState(node), search->wanted, search);
 	}
 }
 
-/* planstate_tree_walker callback: true ends the walk. */
+/* Looks for the scan in a node and all below it; true if it gives up. */
 static bool
-find_rows(PlanState *node, RowsSearch *search)
+visit(PlanState *node, Search *search)
 {
-	double		rows_above = search->rows;
-	bool		stop;
+	HvWanted		wanted = search->wanted;
 
-	if (node == NULL)
-		return false;
-	if (IsA(node, IndexScanState) &&
-		((IndexScanState *) node)->iss_ScanDesc == search->scan)
-	{
-		search->found = search->rows;
+	check_stack_depth();
+	if (++search->nodes > MOST_NODES)
 		return true;
-	}
-	if (IsA(node, LimitState))
-		search->rows = rows_of_limit((LimitState *) node);
-	else if (!hands_on_rows(node))
-		search->rows = 0;
-	stop = planstate_tree_walker(node, find_rows, search);
-	search->rows = rows_above;
-	return stop;
+	if (IsA(node, IndexScanState) && is_wanted_scan((IndexScanState *) node, search))
+		note_scan((IndexScanState *) node, search);
+	if (visit_subplans(node->initPlan, search) || visit_subplans(node->subPlan, search) ||
+		visit_wanting(recheck_plan(node), HvWantedRows(1, INFINITY), search))
+		return true;
+	if (IsA(node, NestLoopState) || IsA(node, MergeJoinState) || IsA(node, HashJoinState))
+		return visit_join((JoinState *) node, search);
+
+	search->wanted = HvWantedBelow(node, wanted);
+	if (visit_children(node, search))
+		return true;
+	search->wanted = wanted;
+	return false;
 }
 
-double
-HvLimitRows(IndexScanDesc scan)
+/* What the caller of a query wants of its plan. */
+static HvWanted
+wanted_of_query(const RunningQuery *running)
 {
-	RowsSearch	search = {scan, 0, 0};
+	if (running->count > 0)
+		return HvWantedRows(running->count, running->query->planstate->plan->plan_rows);
 
-	if (innermost == NULL || innermost->query->planstate == NULL)
-		return 0;
-	search.rows = (double) innermost->count;
-	(void) find_rows(innermost->query->planstate, &search);
+	/* the leader may stop a worker */
+	return IsParallelWorker() ? HvWantedAnything : HvWantedEverything;
+}
+
+static HvLimit
+find(IndexScanDesc scan)
+{
+	Search		search = {.scan = scan};
+	HvLimit		nothing = {0};
+
+	if (innermost == NULL || innermost->query->planstate == NULL ||
+		visit_wanting(innermost->query->planstate, wanted_of_query(innermost), &search))
+		return nothing;
 	return search.found;
+}
+
+HvLimit
+HvLimitOfScan(IndexScanDesc scan)
+{
+	return find(scan);
+}
+
+HvLimit
+HvLimitOfParallelScan(void)
+{
+	return find(NULL);
 }

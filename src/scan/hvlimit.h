@@ -1,14 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * hvlimit.h
- *	  Whether whoever runs a scan can stop it before its end.
+ *	  How many rows of a scan the plan above it will take.
  *
  * NOTES
- *	  The executor does not tell an index scan its LIMIT, and most scans need
- *	  not know: they go on as long as they are asked.  But one who is going to
- *	  take every row gets all of them in exact order only if no row goes
- *	  out before all have been seen, and reading everything first is then no
- *	  waste.  So this is a question of yes or no, and "don't know" means no.
+ *	  The executor does not tell an index scan its LIMIT.  But a scan that knows it
+ *	  can give rows in exact order without reading more than it must: a caller
+ *	  that takes all rows gets the first one when all have been read, one that
+ *	  takes k rows gets the first one when k have been found.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -21,24 +20,27 @@
 #define HVLIMIT_H
 
 #include "access/genam.h"
+#include "nodes/execnodes.h"
+
+/* what is known of the rows that a scan, or any node of a plan, will be asked for */
+typedef struct HvLimit
+{
+	bool		all;			/* the last one will be asked for */
+	double		rows;			/* else at least so many; 0 = not known */
+	bool		may_fail;		/* all of its rows may not be enough for that */
+	IndexScanState *node;		/* of the scan; NULL = not found */
+} HvLimit;
 
 /* Begins to watch which queries run; once, from _PG_init. */
 extern void HvLimitInit(void);
 
-/*
- * How many rows the query that runs this scan asks for, where a LIMIT or the caller of
- * the executor says so and nothing between it and the scan takes more or fewer rows than
- * it gives; a filter may make the scan go further.  0 = unknown.
- */
-extern double HvLimitRows(IndexScanDesc scan);
-
-/* Will the query that runs this scan take all its rows? */
-extern bool HvLimitWantsAll(IndexScanDesc scan);
+/* What the query that runs this scan wants of it, as things are now. */
+extern HvLimit HvLimitOfScan(IndexScanDesc scan);
 
 /*
- * Will the innermost query take all rows of every scan that it has?  For scans whose
- * node is not known yet, or runs in another process.
+ * The same for a parallel scan that the leader is about to share with its workers: the
+ * scan has no descriptor yet.
  */
-extern bool HvLimitNobodyStops(void);
+extern HvLimit HvLimitOfParallelScan(void);
 
 #endif							/* HVLIMIT_H */

@@ -59,7 +59,7 @@ typedef enum ClaimSet
 /* in the descriptor of the scan */
 typedef struct HvParallelShared
 {
-	bool		takes_all;
+	HvLimit		limit;			/* what is wanted of the scan, without the node */
 	int			leader;			/* its process, which has the area already */
 	dsa_area   *leader_area;	/* valid there only */
 	dsa_handle	area;
@@ -99,6 +99,13 @@ keep_area(dsa_area *area)
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 }
 
+static void
+share_limit(HvParallelShared *shared, HvLimit limit)
+{
+	shared->limit = limit;
+	shared->limit.node = NULL;
+}
+
 /* The memory is that of the query: the executor keeps its own things there. */
 void
 hvinitparallelscan(void *target)
@@ -107,7 +114,7 @@ hvinitparallelscan(void *target)
 	dsa_area   *area = dsa_create(LWTRANCHE_PARALLEL_QUERY_DSA);
 
 	keep_area(area);
-	shared->takes_all = HvLimitNobodyStops();
+	share_limit(shared, HvLimitOfParallelScan());
 	shared->leader = MyProcPid;
 	shared->leader_area = area;
 	shared->area = dsa_get_handle(area);
@@ -127,6 +134,7 @@ hvparallelrescan(IndexScanDesc scan)
 {
 	HvParallelShared *shared = HvCompatParallelTarget(scan);
 
+	share_limit(shared, HvLimitOfScan(scan));
 	pg_atomic_write_u64(&shared->since, 0);
 	for (int i = 0; i < HV_PARALLEL_COUNTS; i++)
 		pg_atomic_write_u64(&shared->counts[i], 0);
@@ -165,10 +173,10 @@ HvParallelJoin(IndexScanDesc scan, MemoryContext context)
 	return parallel;
 }
 
-bool
-HvParallelTakesAll(const HvParallel *parallel)
+HvLimit
+HvParallelLimit(const HvParallel *parallel)
 {
-	return parallel->shared->takes_all;
+	return parallel->shared->limit;
 }
 
 uint64

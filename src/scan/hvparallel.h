@@ -25,6 +25,7 @@
 #include "storage/block.h"
 
 #include "page/hvcompat.h"
+#include "scan/hvlimit.h"
 #include "tree/hvleaf.h"
 
 /* Access method functions; each is called in the leader. */
@@ -41,8 +42,8 @@ typedef struct HvParallel HvParallel;
  */
 extern HvParallel *HvParallelJoin(IndexScanDesc scan, MemoryContext context);
 
-/* Will all rows be taken, as far as the leader knows? */
-extern bool HvParallelTakesAll(const HvParallel *parallel);
+/* What the leader's plan wants of all participants together; without the node. */
+extern HvLimit HvParallelLimit(const HvParallel *parallel);
 
 /*
  * The structure counter when the scan began: seq, read just now, if this
@@ -65,6 +66,7 @@ typedef enum HvParallelCount
 	HV_LEAVES_READ,
 	HV_ROWS_FETCHED,
 	HV_ROWS_SENT,
+	HV_ROWS_KEPT,
 	HV_WARNINGS,
 	HV_PARALLEL_COUNTS
 } HvParallelCount;

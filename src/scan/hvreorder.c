@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvreorder.c
- *	  Measured rows in the order in which they go out.
+ *	  Measured rows in the order in which they are returned.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -25,19 +25,30 @@ typedef struct RowInHand
 	HvRow		row;
 } RowInHand;
 
-/* NaN, the distance of a zero vector, comes after all numbers. */
+/*
+ * qsort callback, farthest first, since rows are taken from the end.  NaN, the
+ * distance of a zero vector, is behind all numbers.
+ */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const HvRow *ra = a;
+	const HvRow *rb = b;
+
+	if (isnan(ra->distance) != isnan(rb->distance))
+		return isnan(ra->distance) ? -1 : 1;
+	if (ra->distance < rb->distance)
+		return 1;
+	if (ra->distance > rb->distance)
+		return -1;
+	return ra->id < rb->id ? 1 : (ra->id > rb->id ? -1 : 0);
+}
+
+/* pairingheap_comparator: the nearest on top */
 static int
 compare_in_hand(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 {
-	const HvRow *ra = &((const RowInHand *) a)->row;
-	const HvRow *rb = &((const RowInHand *) b)->row;
-
-	if (isnan(ra->distance) || isnan(rb->distance))
-		return (int) isnan(ra->distance) - (int) isnan(rb->distance) > 0 ? -1 :
-			(int) isnan(ra->distance) < (int) isnan(rb->distance) ? 1 : 0;
-	if (ra->distance != rb->distance)
-		return ra->distance < rb->distance ? 1 : -1;
-	return ra->id < rb->id ? 1 : (ra->id > rb->id ? -1 : 0);
+	return compare_rows(&((const RowInHand *) a)->row, &((const RowInHand *) b)->row);
 }
 
 /* binaryheap comparator: the largest on top */
@@ -59,7 +70,7 @@ HvReorderInit(HvReorder *order, int nearest, MemoryContext context)
 	order->context = context;
 	order->in_hand = pairingheap_allocate(compare_in_hand, NULL);
 	order->nearest = binaryheap_allocate(nearest, compare_distances, NULL);
-	order->last_distance = -INFINITY;
+	order->taken_distance = order->returned_distance = -INFINITY;
 	MemoryContextSwitchTo(old);
 }
 
@@ -84,35 +95,50 @@ note_distance(HvReorder *order, double distance)
 }
 
 static void
-add_late(HvReorder *order, const HvRow *row)
+append(HvReorder *order, HvRowList *list, const HvRow *row)
 {
-	if (order->nlate == order->late_size)
+	if (list->n == list->size)
 	{
-		order->late_size = Max(16, 2 * order->late_size);
-		order->late = order->late ?
-			repalloc_huge(order->late, order->late_size * sizeof(HvRow)) :
-			MemoryContextAlloc(order->context, order->late_size * sizeof(HvRow));
+		list->size = Max(16, 2 * list->size);
+		list->rows = list->rows ?
+			repalloc_huge(list->rows, list->size * sizeof(HvRow)) :
+			MemoryContextAlloc(order->context, list->size * sizeof(HvRow));
 	}
-	order->late[order->nlate++] = *row;
+	list->rows[list->n++] = *row;
+	list->sorted = false;
+}
+
+/* Takes the nearest row of a list; false if there is none. */
+static bool
+take_nearest(HvRowList *list, HvRow *row)
+{
+	if (list->n == 0)
+		return false;
+	if (!list->sorted && list->n > 1)
+		qsort(list->rows, list->n, sizeof(HvRow), compare_rows);
+	list->sorted = true;
+	*row = list->rows[--list->n];
+	return true;
 }
 
 bool
 HvReorderAdd(HvReorder *order, const HvRow *row)
 {
 	RowInHand  *kept = order->spare;
+	bool		behind = row->distance < order->taken_distance;
 
 	note_distance(order, row->distance);
-	if (row->distance < order->last_distance)
+	if (row->distance < order->returned_distance)
 	{
-		add_late(order, row);
-		return true;
+		append(order, &order->late, row);
+		return behind;
 	}
 	if (kept == NULL)
 		kept = MemoryContextAlloc(order->context, sizeof(RowInHand));
 	order->spare = NULL;
 	kept->row = *row;
 	pairingheap_add(order->in_hand, &kept->node);
-	return false;
+	return behind;
 }
 
 const HvRow *
@@ -131,36 +157,41 @@ HvReorderHasNumber(const HvReorder *order)
 	return nearest && !isnan(nearest->distance);
 }
 
-/* farthest first, since late rows are taken from the end */
-static int
-compare_rows(const void *a, const void *b)
-{
-	const HvRow *ra = a;
-	const HvRow *rb = b;
-
-	return ra->distance < rb->distance ? 1 : (ra->distance > rb->distance ? -1 : 0);
-}
-
 bool
-HvReorderNext(HvReorder *order, HvRow *row)
+HvReorderTake(HvReorder *order, HvRow *row)
 {
 	if (HvReorderHasNumber(order) ||
-		(order->nlate == 0 && !pairingheap_is_empty(order->in_hand)))
+		(order->late.n == 0 && !pairingheap_is_empty(order->in_hand)))
 	{
 		RowInHand  *nearest = (RowInHand *) pairingheap_remove_first(order->in_hand);
 
 		*row = nearest->row;
-		order->last_distance = nearest->row.distance;
+		if (row->distance > order->taken_distance)
+			order->taken_distance = row->distance;
 		order->spare = nearest;
 		return true;
 	}
-	if (order->nlate == 0)
+	return take_nearest(&order->late, row);
+}
+
+void
+HvReorderKeep(HvReorder *order, const HvRow *row)
+{
+	append(order, &order->batch, row);
+}
+
+bool
+HvReorderHasBatch(const HvReorder *order)
+{
+	return order->batch.n > 0;
+}
+
+bool
+HvReorderReturn(HvReorder *order, HvRow *row)
+{
+	if (!take_nearest(&order->batch, row))
 		return false;
-	if (order->last_distance != INFINITY)
-	{
-		qsort(order->late, order->nlate, sizeof(HvRow), compare_rows);
-		order->last_distance = INFINITY;	/* sorted once */
-	}
-	*row = order->late[--order->nlate];
+	if (row->distance > order->returned_distance)
+		order->returned_distance = row->distance;
 	return true;
 }

@@ -1,12 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * hvreorder.h
- *	  Measured rows in the order in which they go out.
+ *	  Measured rows in the order in which they are returned.
  *
  * NOTES
- *	  Rows come in as they are measured and go out nearest first.  One that comes
- *	  in nearer than a row that is out already is late: it may not break the
- *	  order, nor be lost, so it waits until all others are out.
+ *	  Rows come in as they are measured.  They are taken nearest first, when the
+ *	  search says that no other can be nearer; those that pass the scan's filter
+ *	  are kept for a batch; a batch that is whole is sorted and returned.
+ *
+ *	  A row may come in behind its place, that is nearer than one that was taken.  As
+ *	  long as no farther row was returned that does not matter, it is taken
+ *	  next.  Then it is late: it may not break the order, nor be lost, so it
+ *	  waits until there are no others.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -25,16 +30,24 @@
 
 #include "scan/hvrerank.h"
 
+typedef struct HvRowList
+{
+	HvRow	   *rows;
+	int			n;
+	int			size;
+	bool		sorted;			/* the nearest last */
+} HvRowList;
+
 typedef struct HvReorder
 {
 	MemoryContext context;
-	pairingheap *in_hand;
+	pairingheap *in_hand;		/* rows that can be taken */
 	struct RowInHand *spare;	/* to be used again */
 	binaryheap *nearest;		/* distances of the nearest few, the farthest on top */
-	double		last_distance;	/* of the last row that went out */
-	HvRow	   *late;
-	int			nlate;
-	int			late_size;
+	double		taken_distance; /* the largest of any row taken */
+	double		returned_distance;	/* and of any row returned */
+	HvRowList	late;
+	HvRowList	batch;
 } HvReorder;
 
 /* The most that Farthest can be asked for. */
@@ -46,7 +59,7 @@ typedef struct HvReorder
  */
 extern void HvReorderInit(HvReorder *order, int nearest, MemoryContext context);
 
-/* Takes in a row; true if it is late. */
+/* Takes in a row; true if it comes behind its place. */
 extern bool HvReorderAdd(HvReorder *order, const HvRow *row);
 
 /*
@@ -62,9 +75,18 @@ extern const HvRow *HvReorderNearest(const HvReorder *order);
 extern bool HvReorderHasNumber(const HvReorder *order);
 
 /*
- * The next row to go out; late ones after all others, in their own order, but
- * before rows without a distance.  False if none is left.
+ * Takes the next row; late ones after all others that have a distance.  False if
+ * none is left.
  */
-extern bool HvReorderNext(HvReorder *order, HvRow *row);
+extern bool HvReorderTake(HvReorder *order, HvRow *row);
+
+/* Keeps a row that was taken for the batch. */
+extern void HvReorderKeep(HvReorder *order, const HvRow *row);
+
+/* Is there a row of the batch that was not returned? */
+extern bool HvReorderHasBatch(const HvReorder *order);
+
+/* Returns the next row of the batch, in order.  False if none is left. */
+extern bool HvReorderReturn(HvReorder *order, HvRow *row);
 
 #endif							/* HVREORDER_H */

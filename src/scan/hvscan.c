@@ -12,15 +12,15 @@
  *		 of this rank;
  *	  2. rerank candidates until none is left whose lower bound is below the
  *		 exact distance of the nearest row in hand;
- *	  3. send out that row.
+ *	  3. take that row.
  *
  *	  When the rows in hand are used up it goes on with more leaves, to the last
  *	  one of the index.
  *
- *	  A row that turns up nearer than one already sent is late.  It must not go
- *	  out of order, nor be lost: it waits until everything else is out.  One
- *	  who is known to take all rows gets every leaf read first, so that
- *	  none is late; so does a tree of one page.
+ *	  Rows that were taken are returned in batches (hvbatch.h).  A row that turns
+ *	  up nearer than one already returned is late.  It must not go out of order, nor
+ *	  be lost: it waits until everything else is out.  One who is known to take all
+ *	  rows gets every leaf read first; so does a tree of one page.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -42,8 +42,8 @@
 #include "arithmetic/hvspace.h"
 #include "heap/hvdistcache.h"
 #include "page/hvcompat.h"
+#include "scan/hvbatch.h"
 #include "scan/hvinstrument.h"
-#include "scan/hvlimit.h"
 #include "scan/hvparallel.h"
 #include "scan/hvreorder.h"
 #include "scan/hvrerank.h"
@@ -82,6 +82,7 @@ typedef struct HvScan
 	double		query_norm;
 	HvSearch	search;
 	HvReorder	order;			/* rows waiting to go out */
+	HvBatch		batch;			/* how they do */
 	double		slack;			/* by how much the bounds have been off, squared */
 	double		rows_wanted;	/* by the query, 0 = unknown */
 	HvGoal		sizes;			/* of a goal for the rank below */
@@ -89,7 +90,7 @@ typedef struct HvScan
 	double		sized_tuples;	/* tuples_a_row of the sizing then */
 	int64		fetched;
 	int64		visible;		/* of them, so that they could be measured */
-	int64		sent;
+	int64		sent;			/* to the batch: taken, whether or not they passed */
 	HvCandidate *window;		/* candidates and rows of one rerank */
 	HvRow	   *rows;
 	HvCandidate *bounds;		/* the same candidates with their keys */
@@ -99,28 +100,6 @@ typedef struct HvScan
 	HvInstrument instrument;
 } HvScan;
 
-/* Leaves an account of a query vector. */
-static void
-account(HvScan *state, Oid index)
-{
-	const HvSearch *search = &state->search;
-	HvScanStats stats = {.index = index};
-
-	stats.height = Max(0, search->descent.height);
-	for (int level = 1; level <= HV_MAX_LEVEL; level++)
-	{
-		stats.pages[level] = search->descent.pages[level];
-		stats.tuples[level] = search->descent.tuples[level];
-	}
-	stats.pages[0] = search->leaves_read;
-	stats.tuples[0] = search->leaf_tuples;
-	stats.codes_scored = search->scorer.codes;
-	stats.candidates = search->scorer.refined;
-	stats.heap_fetches = state->fetched;
-	stats.rows_emitted = state->sent;
-	HvInstrumentEnd(&state->instrument, HvHeapToastBuffers(state->heap), &stats);
-}
-
 /* The query vector is done with: what it took counts now. */
 static void
 finish_query(IndexScanDesc scan)
@@ -128,7 +107,14 @@ finish_query(IndexScanDesc scan)
 	HvScan	   *state = (HvScan *) scan->opaque;
 
 	if (state->started)
-		account(state, RelationGetRelid(scan->indexRelation));
+	{
+		HvScanStats stats = {.index = RelationGetRelid(scan->indexRelation)};
+
+		HvSearchAccount(&state->search, &stats);
+		stats.heap_fetches = state->fetched;
+		stats.rows_emitted = state->sent;
+		HvInstrumentEnd(&state->instrument, HvHeapToastBuffers(state->heap), &stats);
+	}
 	state->started = false;
 }
 
@@ -251,20 +237,21 @@ start_scan(IndexScanDesc scan)
 	state->sized_rank = 0;
 	state->cut_short = false;
 	state->slack = 0;
-	if (state->rows_wanted == 0)
-		state->rows_wanted = HvLimitRows(scan);
+	state->parallel = HvParallelJoin(scan, state->query_context);
+	HvBatchInit(&state->batch, scan, state->parallel, &state->order);
+	if (state->rows_wanted > 0)
+		state->batch.limit.rows = state->rows_wanted;
+	state->rows_wanted = state->batch.limit.rows;
 	HvReorderInit(&state->order, nearest_to_know(state), state->query_context);
 	state->window_size = 0;
 	state->memo = NULL;
 	take_query(state, &scan->orderByData[0]);
 	if (state->any_order && state->query.dim == 0)
 		make_up_query(state, scan->indexRelation);
-	state->parallel = HvParallelJoin(scan, state->query_context);
 	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->rows_wanted,
 				  state->parallel, &state->instrument);
 	HvBuffersAddSince(&state->instrument.buffers, before);
-	state->everything_first = !state->any_order &&
-		(state->parallel ? HvParallelTakesAll(state->parallel) : HvLimitWantsAll(scan));
+	state->everything_first = false;
 	state->started = true;
 	MemoryContextSwitchTo(old);
 }
@@ -526,6 +513,20 @@ prepare_next_row(HvScan *state)
 	}
 }
 
+/* The next row of the search (HvBatchTake). */
+static bool
+take_row(void *scan_state, HvRow *row)
+{
+	HvScan	   *state = scan_state;
+
+	state->everything_first |= state->batch.limit.all;
+	prepare_next_row(state);
+	if (!HvReorderTake(&state->order, row))
+		return false;
+	count(state, &state->sent, HV_ROWS_SENT, 1);
+	return true;
+}
+
 /* Tells the operators the distance of a row that is sent with an out-of-line vector. */
 static void
 note_distance(HvScan *state, const HvRow *row)
@@ -552,6 +553,7 @@ next_in_any_order(HvScan *state, uint64 *id)
 		HvSearchVisit(&state->search, HvSearchLeaves(&state->search) + 1);
 	}
 	*id = candidate.id;
+	count(state, &state->sent, HV_ROWS_SENT, 1);
 	return true;
 }
 
@@ -578,15 +580,11 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 	if (state->any_order)
 		found = next_in_any_order(state, &row.id);
 	else
-	{
-		prepare_next_row(state);
-		found = HvReorderNext(&state->order, &row);
-	}
+		found = HvBatchNext(&state->batch, take_row, state, &row);
 	MemoryContextSwitchTo(old);
 
 	if (found)
 	{
-		count(state, &state->sent, HV_ROWS_SENT, 1);
 		note_distance(state, &row);
 		HvRowUnpack(row.id, &scan->xs_heaptid);
 		scan->xs_recheck = false;

@@ -437,3 +437,18 @@ HvSearchVisit(HvSearch *search, int leaves)
 
 	HvSearchApproach(search, goal);
 }
+
+void
+HvSearchAccount(const HvSearch *search, HvScanStats *stats)
+{
+	stats->height = Max(0, search->descent.height);
+	for (int level = 1; level <= HV_MAX_LEVEL; level++)
+	{
+		stats->pages[level] = search->descent.pages[level];
+		stats->tuples[level] = search->descent.tuples[level];
+	}
+	stats->pages[0] = search->leaves_read;
+	stats->tuples[0] = search->leaf_tuples;
+	stats->codes_scored = search->scorer.codes;
+	stats->candidates = search->scorer.refined;
+}

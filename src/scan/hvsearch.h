@@ -86,4 +86,7 @@ extern bool HvSearchHasArrived(const HvSearch *search, HvGoal goal);
 /* The same until so many leaves have been read in all, by whatever participant. */
 extern void HvSearchVisit(HvSearch *search, int leaves);
 
+/* Fills in the counts of an account that are the search's. */
+extern void HvSearchAccount(const HvSearch *search, HvScanStats *stats);
+
 #endif							/* HVSEARCH_H */

@@ -116,7 +116,6 @@ is(sql(qq{
 		(SELECT FROM (SELECT id FROM items t WHERE t.part = q.part ORDER BY v <-> q.q) s)}),
 	'10', 'EXISTS stops a scan after one row');
 
-my $first = sql("$nearest LIMIT 300");
 sql(q{
 	CREATE FUNCTION walk(rows int) RETURNS int[] LANGUAGE plpgsql AS $$
 	DECLARE c refcursor; ids int[] := '{}'; one int;
@@ -133,6 +132,10 @@ sql(q{
 	END $$});
 is(sql(q{SELECT count(DISTINCT i), count(*) FROM unnest(walk(1000000)) i}),
 	'20000|20000', 'a cursor read to its end gives every row once');
+
+# exact answers, which do not depend on how many rows are asked for
+sql('ALTER INDEX items_v SET (probes = 100000, rerank = 100000)');
+my $first = sql("$nearest LIMIT 300");
 is(sql('SELECT unnest(walk(300))'), $first, 'a cursor in small steps gives what LIMIT gives');
 is( sql(qq{
 	BEGIN; DECLARE c CURSOR WITH HOLD FOR $nearest; FETCH 3 FROM c; COMMIT;
@@ -164,6 +167,7 @@ is( sql(qq{
 	ROLLBACK;
 	$nearest LIMIT 1}), "-2\n" . (split /\n/, $first)[0],
 	'rows of subtransactions, kept and rolled back');
+sql('ALTER INDEX items_v RESET (probes, rerank)');
 is( sql(qq{
 	BEGIN;
 	CREATE TEMP TABLE gone AS $nearest LIMIT 20;

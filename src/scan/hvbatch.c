@@ -1,0 +1,202 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvbatch.c
+ *	  Which rows of a scan are found before one is returned.
+ *
+ * NOTES
+ *	  The conditions are the plan node's own expression, evaluated in its own
+ *	  context and with its own slot: both are free while it waits for a row.  The
+ *	  row is read as the node would read it.  So a row that is dropped costs what it
+ *	  would cost there; one that passes is looked at twice.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/scan/hvbatch.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "pgstat.h"
+
+#include "page/hvpage.h"
+#include "scan/hvbatch.h"
+
+/* a batch after the first gets one row for so many that were returned */
+#define ROWS_A_BATCH_ROW	4
+
+static bool may_change(Node *expression, PlannedStmt *statement);
+
+/* Does a plan call a function that may give another result the next time? */
+static bool
+plan_may_change(const Plan *plan, PlannedStmt *statement)
+{
+	Node	   *more = NULL;
+
+	if (plan == NULL)
+		return false;
+	check_stack_depth();
+	switch (nodeTag(plan))
+	{
+		case T_NestLoop:
+			more = (Node *) ((const NestLoop *) plan)->join.joinqual;
+			break;
+		case T_Agg:
+		case T_BitmapHeapScan:
+		case T_IndexOnlyScan:
+		case T_IndexScan:
+		case T_Material:
+		case T_Memoize:
+		case T_SeqScan:
+		case T_Sort:
+			break;
+		default:
+			return true;		/* there may be expressions that are not looked at here */
+	}
+	return may_change(more, statement) ||
+		may_change((Node *) plan->targetlist, statement) ||
+		may_change((Node *) plan->qual, statement) ||
+		(!IsA(plan, BitmapHeapScan) && (plan_may_change(plan->lefttree, statement) ||
+										plan_may_change(plan->righttree, statement)));
+}
+
+/* expression_tree_walker callback; a subplan that is hashed runs once, whoever asks. */
+static bool
+has_changing_subplan(Node *node, void *statement)
+{
+	const SubPlan *subplan = (const SubPlan *) node;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan) && !subplan->useHashTable &&
+		plan_may_change(list_nth(((PlannedStmt *) statement)->subplans, subplan->plan_id - 1),
+						statement))
+		return true;
+	return expression_tree_walker(node, has_changing_subplan, statement);
+}
+
+/* Can an expression that is looked at twice have two results? */
+static bool
+may_change(Node *expression, PlannedStmt *statement)
+{
+	return contain_volatile_functions(expression) ||
+		has_changing_subplan(expression, statement);
+}
+
+/*
+ * What is wanted of the scan now.  Rows that only the executor can drop leave it as any node
+ * above would.
+ */
+static void
+look_above(HvBatch *batch)
+{
+	IndexScanState *node;
+
+	batch->limit = HvLimitOfScan(batch->scan);
+	node = batch->limit.node;
+	if (batch->parallel)
+		batch->limit = HvParallelLimit(batch->parallel);
+	if (node != NULL && node->ss.ps.qual != NULL && batch->filter == NULL)
+		batch->limit.all |= batch->limit.may_fail;
+}
+
+void
+HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel, HvReorder *order)
+{
+	IndexScanState *node = HvLimitOfScan(scan).node;
+
+	memset(batch, 0, sizeof(HvBatch));
+	batch->scan = scan;
+	batch->parallel = parallel;
+	batch->order = order;
+	if (node && node->ss.ps.qual &&
+		!may_change((Node *) node->ss.ps.plan->qual, node->ss.ps.state->es_plannedstmt))
+		batch->filter = node;
+	look_above(batch);
+}
+
+/* Does the row at id pass the filter?  One that does not is counted for EXPLAIN ANALYZE. */
+static bool
+passes(const HvBatch *batch, uint64 id)
+{
+	IndexScanState *node = batch->filter;
+	IndexScanDesc scan = batch->scan;
+	ExprContext *context;
+	ItemPointerData tid;
+	bool		again = false;
+	bool		passes;
+
+	if (node == NULL)
+		return true;
+	context = node->ss.ps.ps_ExprContext;
+	HvRowUnpack(id, &tid);
+	passes = table_index_fetch_tuple(scan->xs_heapfetch, &tid, scan->xs_snapshot,
+									 node->ss.ss_ScanTupleSlot, &again, NULL);
+	if (passes)
+	{
+		context->ecxt_scantuple = node->ss.ss_ScanTupleSlot;
+		passes = ExecQual(node->ss.ps.qual, context);
+		ResetExprContext(context);
+	}
+	if (!passes)
+	{
+		pgstat_count_heap_fetch(scan->indexRelation);
+		InstrCountFiltered1(node, 1);
+	}
+	return passes;
+}
+
+/* Rows to be found now.  Participants of a parallel scan find the first batch together. */
+static double
+rows_wanted(HvBatch *batch)
+{
+	double		rows = batch->limit.rows;
+
+	if (batch->limit.all)
+		return 1;
+	if (batch->returned > 0 && batch->parallel == NULL)
+	{
+		/* a cursor may have been asked for the rest */
+		look_above(batch);
+		rows = batch->returned / ROWS_A_BATCH_ROW;
+	}
+	return Min(rows, work_mem * 1024.0 / sizeof(HvRow));
+}
+
+static void
+fill(HvBatch *batch, HvBatchTake take, void *search)
+{
+	double		wanted = rows_wanted(batch);
+	int64		kept = 0;
+	HvRow		row;
+
+	while ((kept == 0 || kept < wanted) && take(search, &row))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!passes(batch, row.id))
+			continue;
+		HvReorderKeep(batch->order, &row);
+		kept++;
+		if (batch->parallel)
+			kept = HvParallelAdd(batch->parallel, HV_ROWS_KEPT, 1) + 1;
+	}
+}
+
+bool
+HvBatchNext(HvBatch *batch, HvBatchTake take, void *search, HvRow *row)
+{
+	if (!HvReorderHasBatch(batch->order))
+		fill(batch, take, search);
+	if (!HvReorderReturn(batch->order, row))
+		return false;
+	batch->returned++;
+	return true;
+}

@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvbatch.h
+ *	  Which rows of a scan are found before one is returned.
+ *
+ * NOTES
+ *	  The executor drops rows by the other conditions of WHERE when a scan has
+ *	  returned them, and does not tell the scan.  Here they are looked at before.
+ *	  So a scan knows how many of the rows that are wanted it has, and which of those
+ *	  that it took somebody has seen.
+ *
+ *	  Rows are returned in batches, each in exact order.  The first is of as many
+ *	  rows as the plan is known to want (hvlimit.h): either it gets them, or
+ *	  every row of the index has been measured.  Later ones add a quarter to
+ *	  what was returned.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/scan/hvbatch.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVBATCH_H
+#define HVBATCH_H
+
+#include "access/genam.h"
+
+#include "scan/hvlimit.h"
+#include "scan/hvparallel.h"
+#include "scan/hvreorder.h"
+
+typedef struct HvBatch
+{
+	IndexScanDesc scan;
+	HvParallel *parallel;		/* NULL unless there are other participants */
+	HvReorder  *order;
+	HvLimit		limit;			/* as of the last batch */
+	int64		returned;
+	IndexScanState *filter;		/* whose conditions can be evaluated here, or NULL */
+} HvBatch;
+
+/* Looks at the plan above a scan for a new query vector. */
+extern void HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel,
+						HvReorder *order);
+
+/* Takes the next row from the search, nearest first; false if there is none. */
+typedef bool (*HvBatchTake) (void *search, HvRow *row);
+
+/*
+ * Returns the next row, false if there is none.  Where no batch is at hand it has one
+ * filled.  That calls functions of the user's, so no page may be locked.
+ */
+extern bool HvBatchNext(HvBatch *batch, HvBatchTake take, void *search, HvRow *row);
+
+#endif							/* HVBATCH_H */

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * hvwanted.h
+ *	  What a node of a plan wants of the nodes below it.
+ *
+ * Copyright (c) 2026, hvindex contributors
+ *
+ * IDENTIFICATION
+ *	  src/scan/hvwanted.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HVWANTED_H
+#define HVWANTED_H
+
+#include "nodes/execnodes.h"
+
+typedef struct HvWanted
+{
+	bool		all;			/* the last row will be asked for */
+	double		rows;			/* else at least so many; 0 = not known */
+	double		expected;		/* how many the planner expects where that was said;
+								 * INFINITY = enough */
+} HvWanted;
+
+extern const HvWanted HvWantedEverything;
+extern const HvWanted HvWantedAnything; /* nobody knows */
+
+extern HvWanted HvWantedRows(double rows, double expected);
+
+/* The same, of which some are dropped. */
+extern HvWanted HvWantedWithLoss(HvWanted wanted);
+
+/* Of all children of a node that is no join. */
+extern HvWanted HvWantedBelow(PlanState *node, HvWanted wanted);
+
+/* Of the inner side of a nested loop, each time that it begins. */
+extern HvWanted HvWantedInside(const NestLoopState *loop, HvWanted wanted);
+
+/* Of a subplan, by the expression that it stands in, each time. */
+extern HvWanted HvWantedOfSubplan(const SubPlan *subplan);
+
+#endif							/* HVWANTED_H */
