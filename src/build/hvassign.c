@@ -4,11 +4,11 @@
  *	  All rows of a table on their way to the leaves of its tree.
  *
  * NOTES
- *	  Every participant reads a part of the table, places each row by descending
- *	  the tree, just as an insert does, and sorts its tuples by leaf; the leader
- *	  merges.  What a leaf has got so far is counted for all of them together: whether
- *	  a row near a full leaf goes to the next one depends on the order in which
- *	  participants come to it.
+ *	  Every participant reads a part of the table, places each row by
+ *	  descending the tree, just as an insert does, and sorts its tuples by
+ *	  leaf; the leader merges.  The tuples of a leaf are counted for all
+ *	  participants together: whether a row near a full leaf goes to the next
+ *	  one depends on the order in which they place their rows.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -38,13 +38,16 @@
 #include "tree/hvchoose.h"
 
 /*
- * Rows go elsewhere when a leaf is so full.  About two thirds (with leaves planned
- * as hvbuild.c does) is what comes of it: clusters are uneven, and those that
- * are overfull all the same are divided.
+ * Rows go to another leaf when one is so full.  That gives leaves that are
+ * about two thirds full (planned as hvbuild.c does): clusters are uneven, and
+ * those that are overfull all the same are divided.
  */
 #define LEAF_LIMIT			0.95
 
-/* of maintenance_work_mem for tree and sort; the rest is for leaves to be divided */
+/*
+ * of maintenance_work_mem for tree and sort; the rest is for leaves to be
+ * divided
+ */
 #define SORT_SHARE			0.75
 
 /* a sort gets at least this much, whatever the tree takes */
@@ -53,7 +56,7 @@
 /* bytes that the sort needs for a tuple besides it */
 #define SORT_OVERHEAD		96
 
-/* rows between two notes for progress reports */
+/* rows between two progress reports */
 #define ROWS_A_REPORT		256
 
 /* the sort's columns: leaf, row pointer, leaf entry with code */
@@ -67,7 +70,7 @@ typedef struct Assignment
 	HvChooser  *chooser;		/* NULL: all rows go to leaf 0 */
 	HvClusterTree tree;			/* its counts are those of all participants */
 	HvLeafMeans sums;			/* likewise */
-	bool		kept;			/* the sample still is in memory: */
+	bool		kept;			/* the sample is still in memory: */
 	HvSample	sample;
 	int			next;			/* of it, see HvSampleFind */
 	bool		begun;			/* a row has been seen */
@@ -95,11 +98,15 @@ leaf_is_full(void *arg, BlockNumber leaf)
 {
 	const Assignment *assignment = arg;
 
+	Assert(leaf < (BlockNumber) assignment->tree.nleaves);
 	return pg_atomic_read_u32(&assignment->tree.counts[leaf]) >=
 		(uint32) (LEAF_LIMIT * assignment->build->layout.leaf_capacity);
 }
 
-/* kB of maintenance_work_mem that tree, sums and a sample that was kept leave for sorts. */
+/*
+ * kB of maintenance_work_mem that tree, sums and a sample that was kept leave
+ * for sorts.
+ */
 static double
 sort_budget(const HvBuild *build, const HvClusterTree *tree, Size kept)
 {
@@ -137,8 +144,9 @@ HvAssignKeepsSample(const HvBuild *build, const HvClusterTree *tree)
 }
 
 /*
- * A sort of tuples by leaf and row.  In a parallel build it is that of a worker or, if
- * participants is not 0, the leader's of what so many of them have sorted.
+ * A sort of tuples by leaf and row.  In a parallel build it is that of a
+ * worker or, if participants is not 0, the leader's of what so many of them
+ * have sorted.
  */
 static Tuplesortstate *
 begin_sort(HvBuild *build, int memory, int participants)
@@ -160,7 +168,10 @@ begin_sort(HvBuild *build, int memory, int participants)
 								collations, nulls_first, memory, coordinate, TUPLESORT_NONE);
 }
 
-/* All memory is taken from build->context: a crew of one goes on with the sort. */
+/*
+ * All memory is taken from build->context: a crew of one goes on with the
+ * sort.
+ */
 static void
 begin_assignment(Assignment *assignment, HvBuild *build)
 {
@@ -183,7 +194,7 @@ begin_assignment(Assignment *assignment, HvBuild *build)
 		assignment->chooser->is_full = leaf_is_full;
 		assignment->chooser->is_full_arg = assignment;
 	}
-	/* how long a vector is by inner product its bytes do not say exactly */
+	/* inner product needs exact lengths, which the bytes do not give */
 	assignment->kept = !HvSpaceNeedsLongest(build->type->metric) &&
 		HvSampleKept(build, &assignment->sample);
 	assignment->sort = begin_sort(build, sort_memory(build, &assignment->tree), 0);
@@ -197,6 +208,7 @@ put_copy(Assignment *assignment, HvLeafEntryData *entry, int leaf, uint8 flags)
 	TupleTableSlot *slot = assignment->slot;
 	uint64		row = HvRowPack(&entry->tid);
 
+	Assert(leaf >= 0 && ItemPointerIsValid(&entry->tid));	/* I2 */
 	entry->flags = flags;
 	ExecClearTuple(slot);
 	slot->tts_values[SORT_LEAF - 1] = Int32GetDatum(leaf);
@@ -229,8 +241,9 @@ load_row(Assignment *assignment, ItemPointer tid, Datum value)
 }
 
 /*
- * The scan that reports which blocks it has done says of its first one that all are
- * (heapam_scan_get_blocks_done, since it takes this place for the end of a round).
+ * The scan that reports which blocks it has done says of its first one that
+ * all are (heapam_scan_get_blocks_done, since it takes this place for the end
+ * of a round).
  */
 static void
 correct_first_block(const HvCrew *crew, BlockNumber block)
@@ -269,6 +282,7 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 		if (choice.count == 0)
 			elog(ERROR, "hvtree build found no leaf for a row");
 	}
+	Assert(choice.count <= (build->meta.spill ? HV_MAX_COPIES : 1));	/* I8 */
 	if (assignment->chooser)
 		HvLeafMeansAdd(&assignment->sums, (int) choice.leaves[0], assignment->projected);
 	for (int i = 0; i < choice.count; i++)
@@ -311,6 +325,7 @@ HvAssignRows(HvBuild *build, const HvClusterTree *tree, HvAssigned *assigned)
 {
 	HvJob		job = {.kind = HV_JOB_ASSIGN};
 
+	Assert(build->crew->is_leader);
 	if (tree)
 	{
 		for (int i = 0; i < tree->nleaves; i++)

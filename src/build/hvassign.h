@@ -26,8 +26,9 @@ typedef struct HvAssigned
 } HvAssigned;
 
 /*
- * May the sample stay in memory until the tree is written?  Not where it leaves too little
- * for the sort, nor where others write: its row pointers may be those of other rows by now.
+ * May the sample stay in memory until the tree is written?  Not where it
+ * leaves too little for the sort, nor where others write: its row pointers may
+ * be those of other rows by now.
  */
 extern bool HvAssignKeepsSample(const HvBuild *build, const HvClusterTree *tree);
 

@@ -4,7 +4,7 @@
  *	  Building an index from a table.
  *
  * NOTES
- *	  The table is read twice at most (and looked into once before, for its mean):
+ *	  The table is read twice at most, after a survey of a few blocks:
  *
  *	  survey	the dimension, the mean, about how many rows
  *	  sample	a part of the rows in the tree space, a byte a dimension
@@ -20,11 +20,10 @@
  *	  (hvbuildparallel.h); the rest is the leader's.
  *
  *	  Memory: sample and cluster tree share maintenance_work_mem; then the
- *	  sample is freed, unless there is room for it beside the sort, and what the
- *	  tree leaves is the sort's.  Workers share
- *	  sample and tree, and get a part of the sort's memory each.  Too little
- *	  memory makes a coarser tree, whose leaves are divided by their
- *	  own rows when they are written.
+ *	  sample is freed, unless there is room for it beside the sort, and the sort
+ *	  gets what the tree leaves.  Workers share sample and tree, and get a share
+ *	  of the sort's memory each.  Too little memory makes a coarser tree, whose
+ *	  leaves are divided by their own rows when they are written.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -70,13 +69,13 @@
 #define SAMPLE_SHARE		0.6
 #define TREE_SHARE			0.3
 
-/* tuples and blocks between two notes for progress reports */
+/* tuples and blocks between two progress reports */
 #define ROWS_A_REPORT		64
 #define BLOCKS_A_REPORT		256
 
 /* Setup ------------------------------------------------------------------- */
 
-/* Takes over what the survey found. */
+/* Stores what the survey found. */
 static void
 accept_survey(HvBuild *build, const HvSurvey *survey)
 {
@@ -87,7 +86,7 @@ accept_survey(HvBuild *build, const HvSurvey *survey)
 	HvBuildInitSpace(build, survey->mean);
 }
 
-/* Sample and cluster -------------------------------------------------------- */
+/* Sample and cluster ------------------------------------------------------ */
 
 /* Leaves of the finished index with so many copies of each row. */
 static int
@@ -113,7 +112,10 @@ sample_size(const HvBuild *build)
 	return (int) Max(1, Min(Min(wanted, fits), 1e8));
 }
 
-/* Leaves that sample and memory allow; says so if they are much fewer than wanted. */
+/*
+ * Leaves that sample and memory allow; says so if they are much fewer than
+ * wanted.
+ */
 static int
 affordable_leaves(const HvBuild *build, const HvVectors *vectors, int wanted)
 {
@@ -158,12 +160,15 @@ cluster_sample(HvBuild *build)
 	return tree;
 }
 
-/* Write ----------------------------------------------------------------------- */
+/* Write ------------------------------------------------------------------- */
 
-/* The leaf changes: write its rows, and the parents that are complete by now. */
+/*
+ * The leaf changes: write its rows, and the parents that are complete by now.
+ */
 static void
 end_leaf(HvLeafGroup *group, HvClusterTree *tree, int leaf, int next_leaf)
 {
+	Assert(next_leaf < 0 || next_leaf > leaf);
 	HvLeafGroupFlush(group);
 	for (int level = 1; tree && level < tree->height; level++)
 	{
@@ -187,9 +192,9 @@ write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 	const void *tuple;
 	int			leaf = -1;
 	int			next_leaf;
-	int			rows = 0;		/* since the last note for progress reports */
+	int			rows = 0;		/* since the last progress report */
 
-	/* all rows but those that VACUUM may remove, with their TOAST, any moment */
+	/* all rows but those that VACUUM may remove, with their TOAST */
 	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(build->heap));
 	heap = HvHeapBegin(build->heap, build->index, &snapshot, build->context);
 	HvLeafGroupInit(&group, build, writer, heap);
@@ -224,7 +229,7 @@ write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 	HvWriterFinish(writer, tree ? tree->height : 1);
 }
 
-/* Build ----------------------------------------------------------------------- */
+/* Build ------------------------------------------------------------------- */
 
 /* An index without a row: a metapage and an empty root. */
 static void
@@ -255,6 +260,7 @@ log_index(HvBuild *build)
 {
 	BlockNumber nblocks = HvStoreBlocks(build->index);
 
+	Assert(nblocks > HV_ROOT_BLOCK);	/* I1, I3 */
 	HvProgressBegin(build->progress, HV_PHASE_LOG, 0, nblocks);
 	for (BlockNumber block = 0; block < nblocks; block += BLOCKS_A_REPORT)
 	{

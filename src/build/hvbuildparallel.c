@@ -4,14 +4,13 @@
  *	  The participants of a build, and the jobs that they share.
  *
  * NOTES
- *	  An error in a worker comes to the leader while it waits or takes its next
- *	  item; an error in the leader ends the workers while they wait or take
- *	  theirs.  Whatever was made in shared memory goes with the resource
- *	  owner.
+ *	  An error in a worker is raised in the leader while it waits or takes its
+ *	  next item; an error in the leader ends the workers while they wait or take
+ *	  theirs.  Segments of shared memory are freed with the resource owner.
  *
- *	  A worker that has not come up yet is not waited for: a job is done by
- *	  those who are there.  So the sum of the work does not depend on how long a
- *	  process takes to start.
+ *	  A job does not wait for workers that have not started yet: it is done by
+ *	  the participants that are there.  So the result does not depend on how
+ *	  long a process takes to start.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -41,7 +40,7 @@
 #include "page/hvcompat.h"
 #include "storage/hvdebug.h"
 
-/* how often a waiting leader looks what has been done */
+/* how often a waiting leader reports progress */
 #define REPORT_INTERVAL_MS		200
 
 #define KEY_SHARED		UINT64CONST(0x4856000000000001)
@@ -53,7 +52,7 @@
 
 struct HvCrewShared
 {
-	/* fixed before workers come */
+	/* fixed before workers start */
 	Oid			heap;
 	Oid			index;
 	bool		concurrent;
@@ -79,7 +78,7 @@ struct HvCrewShared
 	float		mean[FLEXIBLE_ARRAY_MEMBER];	/* center_dims */
 };
 
-/* Setup ------------------------------------------------------------------------ */
+/* Setup ------------------------------------------------------------------- */
 
 static Size
 shared_size(const HvBuild *build)
@@ -243,11 +242,12 @@ HvCrewSize(const HvCrew *crew)
 	return crew->context ? crew->context->nworkers_launched + 1 : 1;
 }
 
-/* Regions ------------------------------------------------------------------------ */
+/* Regions ----------------------------------------------------------------- */
 
 void *
 HvRegionBase(const HvCrew *crew, HvRegionKind kind)
 {
+	Assert(kind >= 0 && kind < HV_NREGIONS);
 	return crew->regions[kind].base;
 }
 
@@ -256,7 +256,7 @@ HvRegionAllocate(HvCrew *crew, HvRegionKind kind, Size size)
 {
 	HvRegion   *region = &crew->regions[kind];
 
-	Assert(crew->is_leader && region->base == NULL);
+	Assert(crew->is_leader && !crew->shared->open && region->base == NULL);
 	if (crew->context)
 	{
 		region->segment = dsm_create(size, 0);
@@ -269,7 +269,7 @@ HvRegionAllocate(HvCrew *crew, HvRegionKind kind, Size size)
 	return region->base;
 }
 
-/* Lets go of a region, in this process. */
+/* Unmaps a region, in this process. */
 static void
 drop_region(HvRegion *region)
 {
@@ -283,11 +283,15 @@ drop_region(HvRegion *region)
 void
 HvRegionFree(HvCrew *crew, HvRegionKind kind)
 {
+	Assert(crew->is_leader && !crew->shared->open);
 	drop_region(&crew->regions[kind]);
 	crew->shared->regions[kind] = DSM_HANDLE_INVALID;
 }
 
-/* Maps in a worker what the leader has made, and lets go of what it has given up. */
+/*
+ * Maps in a worker the regions of the leader, and unmaps those that it has
+ * freed.
+ */
 static void
 follow_regions(HvCrew *crew, const dsm_handle *handles)
 {
@@ -308,9 +312,9 @@ follow_regions(HvCrew *crew, const dsm_handle *handles)
 	}
 }
 
-/* Jobs ---------------------------------------------------------------------------- */
+/* Jobs -------------------------------------------------------------------- */
 
-/* Does what there is to do of a job. */
+/* Works on a job until no item of it is left. */
 static void
 work_on(HvCrew *crew, const HvJob *job)
 {
@@ -323,7 +327,7 @@ work_on(HvCrew *crew, const HvJob *job)
 	MemoryContextDelete(scratch);
 }
 
-/* Waits until no worker is at the job any more. */
+/* Waits until no worker is working on the job. */
 static void
 wait_for_workers(HvCrew *crew)
 {
@@ -351,6 +355,8 @@ HvCrewRun(HvCrew *crew, const HvJob *job)
 {
 	HvCrewShared *shared = crew->shared;
 
+	Assert(crew->is_leader && !shared->open);
+	Assert(job->kind >= 0 && job->kind < HV_NJOBS && job->items >= 0);
 	pg_atomic_write_u64(&shared->next, 0);
 	shared->meta = crew->build->meta;
 	SpinLockAcquire(&shared->mutex);
@@ -399,9 +405,9 @@ HvCrewGetCounts(HvCrew *crew, HvAssignCounts *counts)
 	SpinLockRelease(&crew->shared->mutex);
 }
 
-/* Workers --------------------------------------------------------------------------- */
+/* Workers ----------------------------------------------------------------- */
 
-/* Waits for a job that this worker has not seen; false: there will be none. */
+/* Waits for a job that this worker has not seen; false: there are no more. */
 static bool
 join_job(HvCrew *crew, int *seen, HvJob *job)
 {
@@ -410,6 +416,7 @@ join_job(HvCrew *crew, int *seen, HvJob *job)
 	bool		joined = false;
 	bool		quit = false;
 
+	Assert(!crew->is_leader);
 	ConditionVariablePrepareToSleep(&shared->changed);
 	for (;;)
 	{

@@ -4,18 +4,18 @@
  *	  The participants of a build, and the jobs that they share.
  *
  * NOTES
- *	  The leader goes through the phases of a build.  Where one is worth
- *	  sharing, it posts a job and works on it itself; workers that have come up by
- *	  then join.  A job is a number of items that are taken one by one, or a
- *	  parallel scan of the table.  It is over when no item is left and all who
- *	  joined have let go.
+ *	  The leader goes through the phases of a build.  Where sharing one pays, it
+ *	  posts a job and works on it itself; workers that have started by then
+ *	  join.  A job is a number of items that are taken one by one, or a parallel
+ *	  scan of the table.  It is over when no item is left and all workers that
+ *	  joined have left it.
  *
- *	  A serial build is a crew of one, which goes through the same code: what is
- *	  shared stands in its private memory then.
+ *	  A serial build is a crew of one, which goes through the same code: the
+ *	  shared data is in its private memory then.
  *
- *	  What jobs work on lies in regions: segments of dynamic shared memory of
- *	  known size, made by the leader between two jobs and mapped by the workers
- *	  at the start of the next one.
+ *	  The data of jobs is in regions: segments of dynamic shared memory of known
+ *	  size, made by the leader between two jobs and mapped by the workers at the
+ *	  start of the next one.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -35,7 +35,7 @@
 
 #include "build/hvbuildstate.h"
 
-/* HvBuildJobs of hvbuild.c says what is done */
+/* what is done in each is in job_work of hvbuild.c */
 typedef enum HvJobKind
 {
 	HV_JOB_SAMPLE,				/* hvsample.c: rows of some blocks */
@@ -107,19 +107,19 @@ typedef struct HvCrew
 } HvCrew;
 
 /*
- * How many workers a build may ask for: what the settings, the size of the table and
- * the budget allow, 0 if not all of it may run in parallel.
+ * How many workers a build may ask for: what the settings, the size of the
+ * table and the budget allow, 0 if not all of it may run in parallel.
  */
 extern int	HvCrewWorkersWanted(const HvBuild *build);
 
 /*
- * Makes build->crew.  With nworkers > 0 parallel mode begins, which it is until
- * HvCrewEnd: nothing may take a transaction id.  The space of the build has been
+ * Makes build->crew.  With nworkers > 0 parallel mode begins, until HvCrewEnd:
+ * nothing may take a transaction id.  The space of the build has been
  * initialized.
  */
 extern void HvCrewBegin(HvBuild *build, const HvJobWork *work, int nworkers);
 
-/* Lets the workers go, and waits for them; what they have sorted stays. */
+/* Ends the workers, and waits for that; what they have sorted stays. */
 extern void HvCrewDismiss(HvCrew *crew);
 
 /* The end of parallel mode; what was sorted goes too. */
@@ -128,10 +128,10 @@ extern void HvCrewEnd(HvCrew *crew);
 /* Has a job done; leader only, and not in the middle of another. */
 extern void HvCrewRun(HvCrew *crew, const HvJob *job);
 
-/* Takes an item of the job in hand; -1 if none is left.  Serves interrupts. */
+/* Takes an item of the current job; -1 if none is left.  Serves interrupts. */
 extern int	HvCrewNext(HvCrew *crew, const HvJob *job);
 
-/* Those who may work at a time, the leader included. */
+/* The number of participants, the leader included. */
 extern int	HvCrewSize(const HvCrew *crew);
 
 /*
@@ -142,13 +142,16 @@ extern void *HvRegionAllocate(HvCrew *crew, HvRegionKind kind, Size size);
 extern void HvRegionFree(HvCrew *crew, HvRegionKind kind);
 extern void *HvRegionBase(const HvCrew *crew, HvRegionKind kind);
 
-/* Adds to the sums that HvCrewGetCounts gives the leader; participants counts calls. */
+/*
+ * Adds to the sums that HvCrewGetCounts gives the leader; participants counts
+ * calls.
+ */
 extern void HvCrewAddCounts(HvCrew *crew, const HvAssignCounts *counts);
 extern void HvCrewGetCounts(HvCrew *crew, HvAssignCounts *counts);
 
 /*
- * A worker's way through a build: joins it, with table and index opened, does all
- * jobs until the leader says that there are no more, and closes them.
+ * What a worker does: it joins a build, opening table and index; does all jobs
+ * until the leader dismisses the crew; and closes table and index.
  */
 extern HvBuild *HvCrewJoin(shm_toc *toc, dsm_segment *segment, const HvJobWork *work);
 extern void HvCrewDoJobs(HvBuild *build);

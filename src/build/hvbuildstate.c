@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * hvbuildstate.c
- *	  What all parts of one build know, and how many workers it asks for.
+ *	  The state of one build, and how many workers it requests.
  *
  * NOTES
  *	  The rules for workers are those of plan_create_index_workers(), with two
- *	  differences.  That one looks at the main fork of the table alone, but vectors
- *	  are mostly in TOAST; and it adds a worker whenever the table is three times as
- *	  large, since a btree build reads and sorts.  Here all is arithmetic, which any
- *	  number of processors can share.
+ *	  differences.  That function counts the main fork of the table alone, but
+ *	  vectors are mostly in TOAST; and it adds a worker whenever the table is
+ *	  three times as large, since a btree build reads and sorts.  This build is
+ *	  mostly arithmetic, which any number of processors can share.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -50,8 +50,8 @@ HvBuildInitMeta(Relation index, HvMetaData *meta, const HvBuildOptions *options)
 }
 
 /*
- * The seed of rotation, sample and clusters: always the same, so that the same table
- * gives the same index.
+ * The seed of rotation, sample and clusters: always the same, so that the same
+ * table gives the same index.
  */
 HvBuild *
 HvBuildBegin(Relation heap, Relation index, IndexInfo *info)
@@ -80,6 +80,7 @@ HvBuildInitSpace(HvBuild *build, const float *mean)
 	int			rotate_dims = HvSpaceRotateDims(metric, build->meta.dim);
 	HvRotation *rotation = MemoryContextAlloc(build->context, HvRotationSize(rotate_dims));
 
+	Assert(build->meta.dim > 0 && mean != NULL);
 	HvMetaLayout(&build->meta, &build->layout);
 	HvRotationInit(rotation, rotate_dims, build->meta.seed);
 	HvSpaceInit(&build->space, metric, build->meta.dim, build->meta.max_norm, mean, rotation);
@@ -97,7 +98,9 @@ runs_in_workers(const HvBuild *build)
 	return max_parallel_hazard(query) == PROPARALLEL_SAFE;
 }
 
-/* Blocks of a table that a build reads: vectors mostly stand in its TOAST table. */
+/*
+ * Blocks of a table that a build reads: vectors are mostly in its TOAST table.
+ */
 static BlockNumber
 blocks_to_read(Relation heap)
 {

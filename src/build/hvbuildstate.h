@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * hvbuildstate.h
- *	  What all parts of one build know.
+ *	  The state of one build that all of its files use.
  *
  * NOTES
  *	  Each participant of a parallel build has an HvBuild of its own; what they
- *	  share stands behind "crew" (hvbuildparallel.h).
+ *	  share is reached by "crew" (hvbuildparallel.h).
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -41,8 +41,8 @@ typedef struct HvBuild
 	double		estimated_rows;
 	MemoryContext context;		/* as long as the build */
 	MemoryContext row_context;	/* one row */
-	struct HvCrew *crew;		/* who works on it; NULL before there is one */
-	HvProgress *progress;		/* of all who work on it */
+	struct HvCrew *crew;		/* its participants; NULL before there are any */
+	HvProgress *progress;		/* of all participants */
 	HvProgress	own_progress;	/* while the leader is alone */
 } HvBuild;
 
@@ -52,7 +52,10 @@ extern void HvBuildInitMeta(Relation index, HvMetaData *meta, const HvBuildOptio
 /* A build of an index; no row has been looked at. */
 extern HvBuild *HvBuildBegin(Relation heap, Relation index, IndexInfo *info);
 
-/* Rows can be projected from here on: meta.dim, meta.max_norm are known, and the mean. */
+/*
+ * Rows can be projected from here on: meta.dim, meta.max_norm are known, and
+ * the mean.
+ */
 extern void HvBuildInitSpace(HvBuild *build, const float *mean);
 
 #endif							/* HVBUILDSTATE_H */

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * hvpartition.c
- *	  A sample parted into the leaves of a tree, by hierarchical k-means.
+ *	  Partitioning a sample into the leaves of a tree, by hierarchical k-means.
  *
  * NOTES
  *	  From the root downwards, level by level: the members of a node are
- *	  clustered into as many children as the leaves below it need, and each child
- *	  gets its share of those leaves by its number of members.
+ *	  clustered into as many children as the leaves below it need, and each
+ *	  child gets its share of those leaves by its number of members.
  *
  *	  Upper nodes have few clusters and very many members; there the centroids
  *	  are found on a part of the members and all of them are then assigned
@@ -14,7 +14,7 @@
  *
  *	  The nodes of a level are independent of each other: each participant takes
  *	  one at a time.  While there are too few of them, the assignment of all
- *	  members is shared instead.  Neither changes what comes out.
+ *	  members is shared instead.  Neither changes the result.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -37,7 +37,10 @@
 /* how full inner pages are made, so that they can take splits later */
 #define INNER_FILL			0.7
 
-/* members a cluster that centroids are found on; 64 is where quality levels off */
+/*
+ * members a cluster that centroids are found on; 64 is where quality levels
+ * off
+ */
 #define TRAINING_MEMBERS	256
 
 /* sizes of leaf clusters, in units of the usual one, that are changed */
@@ -51,7 +54,7 @@
 /* of them that meet all centroids in one kernel call, see hvkmeans.c */
 #define BLOCK_MEMBERS		8
 
-/* what a participant knows of the job in hand */
+/* a job, for one participant */
 typedef struct Division
 {
 	HvBuild    *build;
@@ -86,6 +89,7 @@ HvPartitionHeight(const HvLayout *layout, int leaves)
 
 	while (planned_leaves(layout, height) < leaves)
 		height++;
+	Assert(height <= HV_MAX_LEVEL);
 	return height;
 }
 
@@ -99,6 +103,7 @@ assign_all(const HvVectors *vectors, const int *members, int n, const float *cen
 	float	   *products = palloc(BLOCK_MEMBERS * k * sizeof(float));
 	float	   *norms = palloc(k * sizeof(float));
 
+	Assert(k > 0);
 	for (int c = 0; c < k; c++)
 		norms[c] = HvKernel->inner_product(centroids + (Size) c * dims,
 										   centroids + (Size) c * dims, dims);
@@ -183,7 +188,10 @@ recompute_means(const HvVectors *vectors, const int *members, int n, const int *
 	pfree(counts);
 }
 
-/* Clusters the members of one cluster again; returns how many centroids it wrote. */
+/*
+ * Clusters the members of one cluster again; returns how many centroids it
+ * wrote.
+ */
 static int
 divide_cluster(Division *division, const int *members, int n, const int *assignment,
 			   int which, int pieces, float *centroids)
@@ -209,8 +217,9 @@ divide_cluster(Division *division, const int *members, int n, const int *assignm
  * Makes clusters more alike in size: those that would overfill a leaf are
  * divided, those of a few members dissolved.  centroids has room for
  * inner_capacity of them, usual is the size aimed at; returns their number.
- * Plain k-means leaves a third of the clusters overfull and a tenth next to empty (fashion-mnist-784), and
- * leaves divided only when they are written are half empty.
+ * Plain k-means leaves a third of the clusters overfull and a tenth almost
+ * empty (fashion-mnist-784), and leaves divided only when they are written are
+ * half empty.
  */
 static int
 even_out(Division *division, const int *members, int n, double usual, int k,
@@ -231,7 +240,7 @@ even_out(Division *division, const int *members, int n, double usual, int k,
 		int			pieces = counts[c] > LARGE_CLUSTER * usual ? (int) rint(counts[c] / usual) : 1;
 		float	   *to = centroids + (Size) made * dims;
 
-		/* every cluster still to come must find a place */
+		/* there must be a place for every cluster that follows */
 		pieces = Min(Max(pieces, counts[c] > LARGE_CLUSTER * usual ? 2 : 1), room - made - (k - c - 1));
 		if (counts[c] < SMALL_CLUSTER * usual && k > 1)
 			continue;
@@ -243,6 +252,7 @@ even_out(Division *division, const int *members, int n, double usual, int k,
 			made++;
 		}
 	}
+	Assert(made > 0 && made <= room);
 	pfree(old);
 	pfree(counts);
 	assign_all(vectors, members, n, centroids, made, assignment);
@@ -394,7 +404,7 @@ make_spans(HvSample *sample, int nspans)
 	return made;
 }
 
-/* Writes down where leaves start; returns how many there are. */
+/* Notes where leaves start; returns how many there are. */
 static int
 make_starts(HvSample *sample, int n)
 {
@@ -405,6 +415,7 @@ make_starts(HvSample *sample, int n)
 		if (sample->cuts[i])
 			sample->starts[nleaves++] = i;
 	}
+	Assert(nleaves > 0 && sample->starts[0] == 0);	/* no leaf is empty */
 	sample->starts[nleaves] = n;
 	return nleaves;
 }
@@ -421,6 +432,7 @@ HvPartition(HvBuild *build, HvSample *sample, int n, int leaves, int iterations)
 	int			nspans = 1;
 	int			height = HvPartitionHeight(&build->layout, leaves);
 
+	Assert(n > 0 && n <= sample->vectors.count && leaves >= 2);
 	sample->spans[0].start = 0;
 	sample->spans[0].count = n;
 	sample->spans[0].leaves = leaves;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvpartition.h
- *	  A sample parted into the leaves of a tree, by hierarchical k-means.
+ *	  Partitioning a sample into the leaves of a tree, by hierarchical k-means.
  *
  * Copyright (c) 2026, hvindex contributors
  *

@@ -82,7 +82,9 @@ visit_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 	MemoryContextReset(visitor->build->row_context);
 }
 
-/* A look at a sample is no sequential scan in the statistics of the table. */
+/*
+ * Sampling does not count as a sequential scan in the statistics of the table.
+ */
 static void
 visit_block(RowVisitor *visitor, BlockNumber block)
 {
@@ -96,7 +98,10 @@ visit_block(RowVisitor *visitor, BlockNumber block)
 	HvCompatSetScanCounts(build->heap, &counted);
 }
 
-/* Visits the rows of up to nwanted random blocks; returns how many blocks it read. */
+/*
+ * Visits the rows of up to nwanted random blocks; returns how many blocks it
+ * read.
+ */
 static BlockNumber
 visit_blocks(RowVisitor *visitor, BlockNumber nwanted, void (*begin_block) (RowVisitor *))
 {
@@ -143,7 +148,7 @@ begin_survey_block(RowVisitor *base)
 	((SurveyVisitor *) base)->in_block = 0;
 }
 
-/* The first row tells the dimension, all others must agree. */
+/* The first row determines the dimension, all others must agree. */
 static void
 check_dim(SurveyVisitor *visitor, const HvVectorView *view)
 {
@@ -221,6 +226,7 @@ survey_mean(const SurveyVisitor *visitor)
 	float	   *mean = MemoryContextAllocZero(visitor->base.build->context, n * sizeof(float));
 	double		missing = 0;
 
+	Assert(visitor->count > 0 && survey->dim > 0);
 	for (int i = 0; i < survey->dim; i++)
 	{
 		double		value = visitor->sum[i] / Max(visitor->summed, 1);
@@ -370,6 +376,7 @@ HvSampleFind(const HvSample *sample, uint64 row, int *next)
 	int			low = 0;
 	int			high = sample->vectors.count;
 
+	Assert(*next >= 0 && *next <= high);
 	if (*next < high && sample->rows[*next] == row)
 		return (*next)++;
 	while (low < high)
@@ -419,7 +426,10 @@ sample_row(RowVisitor *base, Datum value)
 	visitor->placed++;
 }
 
-/* Every participant draws the same blocks and reads those of the chunks that it takes. */
+/*
+ * All participants draw the same blocks; each reads those of the chunks it
+ * takes.
+ */
 void
 HvSampleWork(HvBuild *build, const HvJob *job)
 {
@@ -521,11 +531,11 @@ sort_sample(HvSample *sample)
 }
 
 /*
- * Takes all rows that hash to less than such a part of all hashes; returns how many there
- * are.  Another round than the first begins the sample again.
+ * Takes the rows whose hash is below such a share of the largest; returns how
+ * many there are.  Another round than the first begins the sample again.
  */
 static double
-take_part(HvBuild *build, double part, int round)
+take_share(HvBuild *build, double share, int round)
 {
 	SampleHeader *header = sample_header(build);
 	HvJob		job = {.kind = HV_JOB_SAMPLE};
@@ -539,7 +549,7 @@ take_part(HvBuild *build, double part, int round)
 		HvProgressExpect(build->progress, HV_PROGRESS_BLOCKS, header->wanted);
 	}
 
-	header->threshold = part >= 1 ? PG_UINT64_MAX : (uint64) (part * 18446744073709551615.0);
+	header->threshold = share >= 1 ? PG_UINT64_MAX : (uint64) (share * 18446744073709551615.0);
 	pg_atomic_write_u64(&header->taken, 0);
 	job.items = (header->wanted + SAMPLE_CHUNK - 1) / SAMPLE_CHUNK;
 	HvCrewRun(build->crew, &job);
@@ -551,7 +561,7 @@ HvSampleTake(HvBuild *build, int capacity, HvSample *sample)
 {
 	Size		size = lay_out(&build->layout, NULL, capacity, sample);
 	SampleHeader *header = HvRegionAllocate(build->crew, HV_REGION_SAMPLE, size);
-	double		part;
+	double		share;
 
 	header->capacity = capacity;
 	header->span_capacity = span_capacity(capacity);
@@ -560,15 +570,15 @@ HvSampleTake(HvBuild *build, int capacity, HvSample *sample)
 	/* enough blocks for the sample even where each holds a single row */
 	header->nblocks = HvStoreBlocks(build->heap);
 	header->wanted = Min(header->nblocks, (BlockNumber) capacity);
-	part = SAMPLE_FILL * capacity * header->nblocks /
+	share = SAMPLE_FILL * capacity * header->nblocks /
 		Max(build->estimated_rows * header->wanted, 1.0);
 	for (int round = 0; round < SAMPLE_ROUNDS; round++)
 	{
-		double		taken = take_part(build, part, round);
+		double		taken = take_share(build, share, round);
 
-		if (taken <= capacity && (taken >= LEAST_SAMPLE_FILL * capacity || part >= 1))
+		if (taken <= capacity && (taken >= LEAST_SAMPLE_FILL * capacity || share >= 1))
 			break;
-		part *= SAMPLE_FILL * capacity / Max(taken, 1.0);
+		share *= SAMPLE_FILL * capacity / Max(taken, 1.0);
 	}
 	HvSampleMap(build, sample);
 	sort_sample(sample);

@@ -40,9 +40,9 @@ typedef struct HvSpan
 } HvSpan;
 
 /*
- * A sample of the rows in the tree space, and what clustering keeps for each of
- * them.  All of it lies in HV_REGION_SAMPLE; each participant has an HvSample of
- * its own that points there.
+ * A sample of the rows in the tree space, and what clustering keeps for each
+ * of them.  All of it lies in HV_REGION_SAMPLE; each participant has an
+ * HvSample of its own that points there.
  */
 typedef struct HvSample
 {
@@ -76,9 +76,9 @@ extern Size HvSampleSize(const HvLayout *layout, int capacity);
 extern bool HvSampleKept(const HvBuild *build, HvSample *sample);
 
 /*
- * The number of the vector of a row (HvRowPack), -1 if it is not in the sample.  It
- * takes no search where *next, which is for the caller to set to 0 and to keep, was left behind by
- * the row before.
+ * The number of the vector of a row (HvRowPack), -1 if it is not in the
+ * sample.  It takes no search where *next, which is for the caller to set to 0
+ * and to keep, was left behind by the row before.
  */
 extern int	HvSampleFind(const HvSample *sample, uint64 row, int *next);
 

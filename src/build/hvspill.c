@@ -38,13 +38,16 @@
 #define TRIAL_QUERIES	100
 #define TRIAL_NEIGHBOURS 10
 
-/* rows between two notes for progress reports */
+/* rows between two progress reports */
 #define ROWS_A_REPORT	128
 
 /* rows a leaf of the trial, as in a tree without spill */
 #define TRIAL_FILL		0.75
 
-/* the work saved that the space is worth: a doubled index for a fifth less work is not */
+/*
+ * the work saved that the space is worth: a doubled index for a fifth less
+ * work is not
+ */
 #define LEAST_GAIN		0.7
 
 typedef struct Trial
@@ -55,7 +58,7 @@ typedef struct Trial
 	HvClusterTree *tree;
 	HvChoice   *choices;		/* of each vector */
 	HvKeyed    *order;			/* scratch, count or nleaves of them */
-	int		   *rank_of_leaf;	/* for the query at hand */
+	int		   *rank_of_leaf;	/* for the current query */
 	float	   *centroids;		/* nleaves * dims */
 	int		   *ranks[2];		/* without and with spill, of all neighbours */
 	int			nranks;
@@ -142,6 +145,7 @@ compare_ints(const void *a, const void *b)
 static int
 percentile_95(int *values, int n)
 {
+	Assert(n > 0);
 	qsort(values, n, sizeof(int), compare_ints);
 	return values[(int) (0.95 * (n - 1))];
 }
