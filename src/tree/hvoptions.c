@@ -16,6 +16,7 @@
 #include <limits.h>
 
 #include "access/reloptions.h"
+#include "lib/stringinfo.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 
@@ -172,6 +173,69 @@ HvOptionsDefine(void)
 	define_index_options();
 }
 
+/*
+ * What a user of another vector index is told who gives one of its options: the name
+ * alone does not say how to get here what was wanted of it there.
+ */
+static const char *
+hint_for_foreign_option(const char *name)
+{
+	static const char graph[] = "Leave it out: an hvtree index is not a graph, and needs no"
+		" option to be built. For answers that are more exact raise \"target_recall\".";
+	static const char lists[] = "Leave it out: an hvtree index chooses the number of its leaves"
+		" itself. For answers that are more exact raise \"target_recall\".";
+	static const char search[] = "Leave it out: an hvtree index measures how far scans must look."
+		" For answers that are more exact raise \"target_recall\".";
+	static const struct
+	{
+		const char *name;
+		const char *hint;
+	}			foreign[] = {
+		{"ef_construction", graph},
+		{"ef_search", search},
+		{"lists", lists},
+		{"m", graph},
+		{"num_neighbors", graph},
+		{"search_list_size", graph},
+	};
+
+	for (int i = 0; i < lengthof(foreign); i++)
+	{
+		if (strcmp(name, foreign[i].name) == 0)
+			return foreign[i].hint;
+	}
+	return NULL;
+}
+
+/* A name that is no option is an error, as build_reloptions() would have it, but with a hint. */
+static void
+check_names(Datum reloptions, const relopt_parse_elt *known, int nknown)
+{
+	ListCell   *lc;
+	StringInfoData names;
+
+	foreach(lc, untransformRelOptions(reloptions))
+	{
+		const char *name = ((DefElem *) lfirst(lc))->defname;
+		const char *hint = hint_for_foreign_option(name);
+		bool		found = false;
+
+		initStringInfo(&names);
+		for (int i = 0; i < nknown; i++)
+		{
+			found |= strcmp(name, known[i].optname) == 0;
+			appendStringInfo(&names, "%s\"%s\"",
+							 i == 0 ? "" : i + 1 < nknown ? ", " : " and ", known[i].optname);
+		}
+		if (!found)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unrecognized parameter \"%s\"", name),
+					 hint ? errhint("%s", hint) :
+					 errhint("The options of an hvtree index are %s.", names.data)));
+	}
+}
+
 bytea *
 hvoptions(Datum reloptions, bool validate)
 {
@@ -198,6 +262,8 @@ hvoptions(Datum reloptions, bool validate)
 		.offset = offsetof(IndexOptions, scan.target_recall)},
 	};
 
+	if (validate)
+		check_names(reloptions, parse, lengthof(parse));
 	return (bytea *) build_reloptions(reloptions, validate, option_kind,
 									  sizeof(IndexOptions), parse, lengthof(parse));
 }
