@@ -11,6 +11,7 @@
 #	make bench-compare DATA=dir	hvtree beside pgvector's indexes; ROOT=dir: in the
 #							Debian system that lies there (bench/in_root.sh)
 #	make bench-load			many clients at a time; ROOT=dir as above
+#	make fuzz TRIALS=n SEED=n	damages indexes at random, and uses them
 #	make style				layers, sizes, indentation
 #
 # check, demo and bench install missing Debian packages by name first
@@ -47,7 +48,7 @@ PG_CONFIG ?= pg_config
 FOLDER = $(if $(HV_DATA),$(HV_DATA),$(wildcard ../shared/data))
 
 # These targets work before PostgreSQL's headers are installed.
-OWN_TARGETS = check check-matrix demo bench bench-1m bench-growth bench-compare bench-load style
+OWN_TARGETS = check check-matrix demo bench bench-1m bench-growth bench-compare bench-load fuzz style
 OWN_GOALS = $(filter $(OWN_TARGETS),$(MAKECMDGOALS))
 
 ifneq ($(OWN_GOALS),)
@@ -84,6 +85,9 @@ bench-load:
 
 bench-growth:
 	@PG_CONFIG="$(PG_CONFIG)" HV_DATA="$(FOLDER)" test/with_install.sh bench/run_growth.sh
+
+fuzz:
+	@PG_CONFIG="$(PG_CONFIG)" HV_TRIALS="$(TRIALS)" HV_SEED="$(SEED)" test/fuzz.sh
 
 style:
 	@test/style.sh

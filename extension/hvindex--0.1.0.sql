@@ -206,23 +206,25 @@ LANGUAGE C STRICT VOLATILE;
 COMMENT ON FUNCTION hvtree_maintain(pg_catalog.regclass, pg_catalog.int8)
 IS 'looks after every leaf of an hvtree index, from where the last run ended, reading about so many rows';
 
-CREATE FUNCTION hvtree_check(index pg_catalog.regclass)
+CREATE FUNCTION hvtree_check(
+	index pg_catalog.regclass,
+	heapallindexed pg_catalog.bool DEFAULT false)
 RETURNS pg_catalog.int8
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION hvtree_check(pg_catalog.regclass)
-IS 'checks every page of an hvtree index, an error names what is broken; returns the pages checked';
+COMMENT ON FUNCTION hvtree_check(pg_catalog.regclass, pg_catalog.bool)
+IS 'checks every page of an hvtree index, and whether it has all rows of its table if heapallindexed; an error names what is broken; returns the pages checked';
 
 -- inserts that split a page wait for it
-REVOKE ALL ON FUNCTION hvtree_check(pg_catalog.regclass) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION hvtree_check(pg_catalog.regclass) TO pg_stat_scan_tables;
-GRANT EXECUTE ON FUNCTION hvtree_check(pg_catalog.regclass) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION hvtree_check(pg_catalog.regclass, pg_catalog.bool) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hvtree_check(pg_catalog.regclass, pg_catalog.bool) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION hvtree_check(pg_catalog.regclass, pg_catalog.bool) TO @extowner@ WITH GRANT OPTION;
 
 DO $grant$
 BEGIN
 	IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN
-		GRANT EXECUTE ON FUNCTION hvtree_check(pg_catalog.regclass) TO pg_maintain;
+		GRANT EXECUTE ON FUNCTION hvtree_check(pg_catalog.regclass, pg_catalog.bool) TO pg_maintain;
 	END IF;
 END
 $grant$;

@@ -79,7 +79,7 @@ SELECT role, may FROM privileges_tried WHERE index = 'policy_v' AND call ~ 'reca
 SELECT call, role, privileges_try('regress_hvtree_' || role, 'SELECT ' || call) AS may
 FROM unnest('{hvtree_last_scan(),hvtree_scan_stats_info(),"count(*) FROM hvtree_scan_stats",hvtree_scan_stats_reset()}'::text[]) call,
 	unnest('{owner,select,monitor,nobody}'::text[]) role ORDER BY call, role \crosstabview call role may
-SELECT has_function_privilege('public', 'hvtree_check(regclass)', 'EXECUTE') AS everybody;
+SELECT has_function_privilege('public', 'hvtree_check(regclass, boolean)', 'EXECUTE') AS everybody;
 
 -- the words
 SET ROLE regress_hvtree_select;

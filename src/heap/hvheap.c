@@ -154,16 +154,16 @@ void
 HvHeapRequireRow(Relation heap, Relation index, BlockNumber *nblocks, ItemPointer tid)
 {
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(tid);
 
-	if (block < *nblocks)
+	if (block < *nblocks && OffsetNumberIsValid(offset))
 		return;
 	*nblocks = RelationGetNumberOfBlocks(heap);
-	if (block >= *nblocks)
+	if (block >= *nblocks || !OffsetNumberIsValid(offset))
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" is damaged: it names row (%u,%u) of a table of %u blocks",
-						RelationGetRelationName(index), block,
-						ItemPointerGetOffsetNumberNoCheck(tid), *nblocks),
+						RelationGetRelationName(index), block, offset, *nblocks),
 				 errhint("Please REINDEX it.")));
 }
 
@@ -302,15 +302,14 @@ HvHeapAlloc(HvHeap *reader, Size size)
 void
 HvHeapExpect(HvHeap *reader, uint64 id, int steps)
 {
-	ItemPointerData tid;
+	/* a hint: nothing is known of the row pointer yet */
+	BlockNumber block = (BlockNumber) (id >> 16);
+	OffsetNumber offset = (OffsetNumber) (id & 0xFFFF);
 
-	HvRowUnpack(id, &tid);
 	if (steps > 1)
-		HvStoreRecentPrefetchHeader(reader->heap, ItemPointerGetBlockNumber(&tid),
-									ItemPointerGetOffsetNumber(&tid));
+		HvStoreRecentPrefetchHeader(reader->heap, block, offset);
 	else
-		HvStoreRecentPrefetchItem(reader->heap, ItemPointerGetBlockNumber(&tid),
-								  ItemPointerGetOffsetNumber(&tid));
+		HvStoreRecentPrefetchItem(reader->heap, block, offset);
 }
 
 void

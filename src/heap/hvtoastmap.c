@@ -165,9 +165,10 @@ HvToastMapLearn(HvToastMap *map, Oid id, double position)
 	if (known)
 	{
 		double		distance = (double) id - (double) known->id;
-		double		slope = (position - known->position) / distance;
+		bool		far = fabs(distance) >= MIN_DISTANCE;
+		double		slope = far ? (position - known->position) / distance : 0;
 
-		if (fabs(distance) >= MIN_DISTANCE && slope >= 0)
+		if (far && slope >= 0)
 		{
 			map->slope += (slope - map->slope) * (map->has_slope ? SLOPE_SHARE : 1.0);
 			map->has_slope = true;

@@ -334,6 +334,7 @@ HvMaintainRun(HvMaintenance *maintenance)
 		review_mean(&work);
 		HvVacuumScanTake(&work.scan, HvIndexOpen(maintenance->index), maintenance->strategy,
 					 maintenance->every_leaf);
+		HvVacuumScanVerify(&work.scan);
 		HV_DEBUG_POINT("vacuum-scan");
 		if (maintenance->budget == HV_MAINTAIN_AUTO)
 			maintenance->budget = automatic_budget(&work);
@@ -351,7 +352,7 @@ HvMaintainRun(HvMaintenance *maintenance)
 		HvCalibrateIfDue(maintenance->heap, maintenance->index);
 		maintenance->rows = work.scan.rows;
 		maintenance->freed += work.scan.pages_deleted;
-		maintenance->free_pages = work.scan.free_pages;
+		maintenance->free_pages = list_length(work.scan.free_pages);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -35,7 +35,7 @@
 #include "page/hvpage.h"
 #include "storage/hvdebug.h"
 #include "storage/hvstorestream.h"
-#include "tree/hvmeta.h"
+#include "tree/hvwalk.h"
 
 #define MAX_TUPLES	(BLCKSZ / sizeof(HvLeafEntryData))
 
@@ -51,7 +51,19 @@ typedef struct BulkDelete
 	IndexBulkDeleteCallback callback;
 	void	   *callback_state;
 	HvIndex    *index;
+	HvBlockSet	leaves;			/* met so far */
 } BulkDelete;
+
+/* Notes a leaf whose row pointers may be shown to the callback. */
+static void
+accept_leaf(BulkDelete *bulk, BlockNumber block, Page page)
+{
+	const char *problem = HvPageVerifyTuples(page, &bulk->index->layout);
+
+	if (problem)
+		HvStoreCorrupted(bulk->info->index, block, problem);
+	HvBlockSetAdd(&bulk->leaves, block);
+}
 
 /*
  * The rows of a leaf that is newer than newer_than; -1 if the page is not one.
@@ -163,6 +175,8 @@ clean_leaves(BulkDelete *bulk, uint64 newer_than, bool all)
 			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, block + 1);
 		if (page == NULL)
 			continue;
+		if (HvPageKindOf(page) == HV_PAGE_LEAF)
+			accept_leaf(bulk, block, page);
 		n = copy_rows(layout, page, newer_than, all, rows);
 		HvStoreRelease(buffer);
 		HV_VACUUM_DELAY_POINT();
@@ -209,7 +223,8 @@ hvbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree bulk delete",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
-	BulkDelete	bulk = {info, stats, callback, state, NULL};
+	BulkDelete	bulk = {.info = info, .stats = stats, .callback = callback,
+	.callback_state = state};
 
 	if (stats == NULL)
 		bulk.stats = palloc0(sizeof(IndexBulkDeleteResult));
@@ -217,9 +232,12 @@ hvbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	bulk.index = HvIndexOpen(info->index);
 	if (bulk.index->meta.dim > 0)
 	{
+		HvBlockSetInit(&bulk.leaves, HvStoreBlocks(info->index));
 		clean_leaves(&bulk, 0, true);
 		HV_DEBUG_POINT("bulkdelete-pass");
 		catch_up(&bulk);
+		/* a leaf that has lost its content was passed over: say so */
+		HvWalkTree(info->index, &bulk.index->layout, &bulk.leaves, NULL, NULL);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -50,7 +50,7 @@ HvVacuumScanIsDue(const HvIndex *index, Page page)
  * allocation.
  */
 static bool
-count_leaf(HvVacuumScan *scan, Page page)
+count_leaf(HvVacuumScan *scan, BlockNumber block, Page page)
 {
 	int			n = HvPageCount(page);
 
@@ -60,8 +60,23 @@ count_leaf(HvVacuumScan *scan, Page page)
 			scan->rows++;
 	}
 	scan->tuples += n;
-	scan->leaves++;
+	HvBlockSetAdd(&scan->leaves, block);
 	return scan->every_leaf || HvVacuumScanIsDue(scan->index, page);
+}
+
+/* Looks at the tuples and the stamp of a tree page that is locked. */
+static void
+verify_tree_page(HvVacuumScan *scan, BlockNumber block, Page page)
+{
+	const char *problem = HvPageVerifyTuples(page, &scan->index->layout);
+
+	if (problem)
+		HvStoreCorrupted(scan->index->relation, block, problem);
+	if (HvPageGetOpaque(page)->seq > scan->newest_stamp)
+	{
+		scan->newest_stamp = HvPageGetOpaque(page)->seq;
+		scan->newest_page = block;
+	}
 }
 
 /*
@@ -78,16 +93,17 @@ visit_page(HvVacuumScan *scan, BlockNumber block, Page page, Buffer buffer)
 	{
 		kind = HvPageKindOf(page);
 		tuples = HvPageCount(page);
+		if (HvPageIsTree(page))
+			verify_tree_page(scan, block, page);
 		if (kind == HV_PAGE_LEAF)
-			due = count_leaf(scan, page);
+			due = count_leaf(scan, block, page);
 		HvStoreRelease(buffer);
 	}
 
 	switch (kind)
 	{
 		case HV_PAGE_FREE:
-			HvStoreRecordFree(scan->index->relation, block);
-			scan->free_pages++;
+			scan->free_pages = lappend_oid(scan->free_pages, block);
 			break;
 		case HV_PAGE_LEAF:
 			if (tuples == 0 && block != HV_ROOT_BLOCK)
@@ -126,6 +142,7 @@ HvVacuumScanTake(HvVacuumScan *scan, HvIndex *index, BufferAccessStrategy strate
 	scan->index = index;
 	scan->strategy = strategy;
 	scan->every_leaf = every_leaf;
+	HvBlockSetInit(&scan->leaves, HvStoreBlocks(index->relation));
 	while (HvStoreStreamNext(stream, &block, &page, &buffer))
 	{
 		visit_page(scan, block, page, buffer);
@@ -133,6 +150,26 @@ HvVacuumScanTake(HvVacuumScan *scan, HvIndex *index, BufferAccessStrategy strate
 		CHECK_FOR_INTERRUPTS();
 	}
 	HvStoreStreamEnd(stream);
+}
+
+/*
+ * A page that lost its content must not be used again as long as the tree names
+ * it, or a damaged tree becomes a wrong one.  So free pages go into the map only
+ * when the tree is known to be sound.
+ */
+void
+HvVacuumScanVerify(HvVacuumScan *scan)
+{
+	Relation	index = scan->index->relation;
+	HvMetaData	meta;
+	ListCell   *cell;
+
+	HvMetaRead(index, &meta);
+	if (scan->newest_stamp > meta.seq)
+		HvStoreCorrupted(index, scan->newest_page, "is stamped newer than the metapage is");
+	HvWalkTree(index, &scan->index->layout, &scan->leaves, NULL, NULL);
+	foreach(cell, scan->free_pages)
+		HvStoreRecordFree(index, lfirst_oid(cell));
 }
 
 /* Empty leaves ------------------------------------------------------------ */
@@ -224,57 +261,44 @@ compare_refs(const void *a, const void *b)
 	return ra < rb ? -1 : ra > rb;
 }
 
-/* All inner pages that the tree has now, from the root down. */
-static List *
-walk_inner(const HvVacuumScan *scan)
+/* slots that inner pages refer to */
+typedef struct SlotRefs
 {
-	List	   *pages = list_make1_oid(HV_ROOT_BLOCK);
+	const HvLayout *layout;
+	int64		n;
+	int64		size;
+	uint64	   *refs;
+} SlotRefs;
 
-	for (int at = 0; at < list_length(pages); at++)
+/* Adds the slots of an inner page. */
+static void
+add_refs(void *arg, Page image)
+{
+	SlotRefs   *slots = arg;
+
+	if (slots->n + HvPageCount(image) > slots->size)
 	{
-		PGAlignedBlock image;
-		Page		page = (Page) image.data;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!copy_inner(scan, list_nth_oid(pages, at), page) ||
-			HvPageGetOpaque(page)->level < 2)
-			continue;
-		for (int i = 0; i < HvPageCount(page); i++)
-			pages = lappend_oid(pages, HvPageInnerEntry(page, &scan->index->layout,
-														i)->child);
+		slots->size = 2 * slots->size + HvPageCount(image);
+		slots->refs = repalloc_huge(slots->refs, slots->size * sizeof(uint64));
 	}
-	return pages;
+	for (int i = 0; i < HvPageCount(image); i++)
+	{
+		const HvInnerEntryData *entry = HvPageInnerEntry(image, slots->layout, i);
+
+		slots->refs[slots->n++] = ((uint64) entry->centroid_block << 16) | entry->centroid_slot;
+	}
 }
 
 /* All centroid slots that inner pages refer to, sorted. */
 static uint64 *
 referenced_slots(const HvVacuumScan *scan, int64 *n)
 {
-	List	   *pages = walk_inner(scan);
-	int64		size = (int64) list_length(pages) * scan->index->layout.inner_capacity;
-	uint64	   *refs = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(uint64));
-	ListCell   *cell;
+	SlotRefs	slots = {&scan->index->layout, 0, 1, palloc(sizeof(uint64))};
 
-	*n = 0;
-	foreach(cell, pages)
-	{
-		PGAlignedBlock image;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!copy_inner(scan, lfirst_oid(cell), (Page) image.data))
-			continue;
-		for (int i = 0; i < HvPageCount((Page) image.data); i++)
-		{
-			const HvInnerEntryData *entry =
-				HvPageInnerEntry((Page) image.data, &scan->index->layout, i);
-
-			Assert(*n < size);
-			refs[(*n)++] = ((uint64) entry->centroid_block << 16) | entry->centroid_slot;
-		}
-	}
-	list_free(pages);
-	qsort(refs, *n, sizeof(uint64), compare_refs);
-	return refs;
+	HvWalkTree(scan->index->relation, slots.layout, &scan->leaves, add_refs, &slots);
+	qsort(slots.refs, slots.n, sizeof(uint64), compare_refs);
+	*n = slots.n;
+	return slots.refs;
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "nodes/pg_list.h"
 
 #include "tree/hvmeta.h"
+#include "tree/hvwalk.h"
 
 /*
  * Has a tree page changed much since its centroid was taken, is it sparse, or
@@ -32,9 +33,11 @@ typedef struct HvVacuumScan
 	bool		every_leaf;		/* call all leaves due */
 	double		rows;
 	double		tuples;
-	BlockNumber leaves;
-	BlockNumber free_pages;
+	uint64		newest_stamp;	/* of a tree page, and which one */
+	BlockNumber newest_page;
 	BlockNumber pages_deleted;
+	HvBlockSet	leaves;
+	List	   *free_pages;
 	List	   *due_leaves;		/* changed much, or sparse */
 	List	   *empty_leaves;
 	List	   *inner_pages;	/* of all levels */
@@ -43,12 +46,18 @@ typedef struct HvVacuumScan
 } HvVacuumScan;
 
 /*
- * Visits every page of an index that has a dimension, one at a time; free
- * pages go into the free space map.  index stays the caller's.  Others go on
- * changing the tree meanwhile.  No lock is held on entry or return.
+ * Visits every page of an index that has a dimension, one at a time.  index
+ * stays the caller's.  Others go on changing the tree meanwhile.  No lock is held
+ * on entry or return.
  */
 extern void HvVacuumScanTake(HvVacuumScan *scan, HvIndex *index, BufferAccessStrategy strategy,
 							 bool every_leaf);
+
+/*
+ * After that: raises an error unless each page that the tree names is what it is
+ * named as; then puts the free pages into the free space map.  Locks likewise.
+ */
+extern void HvVacuumScanVerify(HvVacuumScan *scan);
 
 /*
  * Takes leaves that were found empty out of the tree, if they still are.

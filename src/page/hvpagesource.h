@@ -40,8 +40,8 @@ struct HvPageSource
 	/*
 	 * The page of a block is not what another page says it is; problem is a verb
 	 * phrase.  No page is locked.  Returns if the tree has changed since "meta",
-	 * so that the page may have been freed and used again (src/README, "Free
-	 * pages"); else it is damaged, and an error is raised.
+	 * so that the page may have been freed and used again (src/README,
+	 * "Damaged pages"); else it is damaged, and an error is raised.
 	 */
 	void		(*suspect) (HvPageSource *source, BlockNumber block, const char *problem);
 

@@ -33,6 +33,7 @@
 #include "storage/hvdebug.h"
 #include "storage/hvstorerecent.h"
 #include "storage/hvstorestream.h"
+#include "tree/hvwalk.h"
 
 /*
  * The fewest nodes opened a level.  With 4 the ceiling of recall in 16 leaves is
@@ -318,6 +319,9 @@ finish(HvSearch *search)
 	}
 	if (locked)
 		HvStoreUnlockStructure(search->relation);
+	/* pages were passed over as freed: does the tree of now not name them? */
+	if (search->source.changed)
+		HvWalkTree(search->relation, &search->index->layout, NULL, NULL, NULL);
 	search->exhausted = true;
 }
 

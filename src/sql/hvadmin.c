@@ -28,8 +28,8 @@
 #include "maintain/hvmaintain.h"
 #include "page/hvcompat.h"
 #include "sql/hvacl.h"
-#include "storage/hvstore.h"
-#include "tree/hvmeta.h"
+#include "storage/hvstorestream.h"
+#include "tree/hvwalk.h"
 
 PG_FUNCTION_INFO_V1(hvtree_maintain);
 
@@ -94,8 +94,9 @@ typedef struct BlockList
 typedef struct Prewarm
 {
 	Relation	index;
-	HvLayout	layout;
-	BlockNumber nblocks;
+	HvMetaData	meta;
+	HvLayout	layout;			/* valid when meta.dim > 0 */
+	HvStoreSource source;		/* likewise */
 	int64		done;			/* pages */
 } Prewarm;
 
@@ -108,54 +109,62 @@ compare_blocks(const void *a, const void *b)
 	return ba < bb ? -1 : ba > bb;
 }
 
-/* Reads every page of the index. */
+/* Reads every page of the index, and looks whether the tree is complete. */
 static void
 read_all(Prewarm *prewarm)
 {
-	BlockNumber ahead = 0;
-
-	for (BlockNumber block = 0; block < prewarm->nblocks; block++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		for (; ahead < prewarm->nblocks && ahead - block < PREFETCH_PAGES; ahead++)
-			HvStorePrefetch(prewarm->index, ahead);
-		HvStoreTouch(prewarm->index, block);
-		prewarm->done++;
-	}
-}
-
-/* Reads the pages of the mean; a chain is never longer than the index. */
-static void
-read_mean(Prewarm *prewarm, BlockNumber block)
-{
-	for (BlockNumber n = 0; block < prewarm->nblocks && n < prewarm->nblocks; n++)
-	{
-		Buffer		buffer;
-		Page		page;
-
-		CHECK_FOR_INTERRUPTS();
-		page = HvStoreRead(prewarm->index, NULL, block, NULL, &buffer);
-		if (page == NULL)
-			return;
-		block = HvPageKindOf(page) == HV_PAGE_MEAN ? HvPageGetOpaque(page)->link :
-			InvalidBlockNumber;
-		HvStoreRelease(buffer);
-		prewarm->done++;
-	}
-}
-
-/* Adds the children of an inner page. */
-static void
-collect_children(Prewarm *prewarm, BlockNumber block, BlockList *children)
-{
+	const HvLayout *layout = prewarm->meta.dim > 0 ? &prewarm->layout : NULL;
+	BlockNumber nblocks = HvStoreBlocks(prewarm->index);
+	HvStoreStream *stream = HvStoreStreamBeginRange(prewarm->index, layout, HV_STREAM_QUERY,
+													NULL, 0, nblocks);
+	HvBlockSet	leaves;
+	BlockNumber block;
+	Page		page;
 	Buffer		buffer;
-	Page		page = HvStoreRead(prewarm->index, &prewarm->layout, block, NULL, &buffer);
-	int			n;
 
-	if (page == NULL)
+	HvBlockSetInit(&leaves, nblocks);
+	while (HvStoreStreamNext(stream, &block, &page, &buffer))
+	{
+		if (page && HvPageKindOf(page) == HV_PAGE_LEAF)
+			HvBlockSetAdd(&leaves, block);
+		if (page)
+			HvStoreRelease(buffer);
+		prewarm->done++;
+		CHECK_FOR_INTERRUPTS();
+	}
+	HvStoreStreamEnd(stream);
+	if (layout)
+		HvWalkTree(prewarm->index, layout, &leaves, NULL, NULL);
+}
+
+/* The metapage and what it names apart from the tree, which have been read. */
+static void
+count_meta(Prewarm *prewarm)
+{
+	HvMetaData *meta = &prewarm->meta;
+	int			means = (meta->mean_block != InvalidBlockNumber) +
+		((meta->flags & HV_META_CONVERTING) != 0);
+	int			floats;
+
+	prewarm->done++;
+	if (meta->dim == 0)
 		return;
-	n = HvPageKindOf(page) == HV_PAGE_INNER ? HvPageCount(page) : 0;
-	if (children->n + n > children->size)
+	floats = HvSpaceCenterDims((HvMetric) meta->metric, (int) meta->dim);
+	prewarm->done += means *
+		((floats + HV_MEAN_FLOATS_PER_PAGE - 1) / HV_MEAN_FLOATS_PER_PAGE);
+}
+
+/* Reads a page that is named as one of a level; adds its children, unless NULL. */
+static void
+read_tree_page(Prewarm *prewarm, BlockNumber block, int level, BlockList *children)
+{
+	HvPageSource *source = &prewarm->source.source;
+	int			handle;
+	Page		page = source->get(source, block, &handle);
+	bool		right = page && HvPageIsTree(page) && HvPageGetOpaque(page)->level == level;
+	int			n = right && level > 0 && children ? HvPageCount(page) : 0;
+
+	if (n > 0 && children->n + n > children->size)
 	{
 		/* no waiting while the page is locked: this only allocates */
 		children->size = 2 * (children->n + n);
@@ -163,13 +172,13 @@ collect_children(Prewarm *prewarm, BlockNumber block, BlockList *children)
 										 children->size * sizeof(BlockNumber));
 	}
 	for (int i = 0; i < n; i++)
-	{
-		BlockNumber child = HvPageInnerEntry(page, &prewarm->layout, i)->child;
-
-		if (child < prewarm->nblocks)
-			children->blocks[children->n++] = child;
-	}
-	HvStoreRelease(buffer);
+		children->blocks[children->n++] =
+			HvPageInnerEntry(page, &prewarm->layout, i)->child;
+	if (page)
+		source->release(source, handle);
+	if (!right)
+		source->suspect(source, block,
+						"is not of the kind and level that the page above expects");
 }
 
 /*
@@ -177,43 +186,42 @@ collect_children(Prewarm *prewarm, BlockNumber block, BlockList *children)
  * NULL.
  */
 static void
-read_level(Prewarm *prewarm, const BlockList *level, BlockList *children)
+read_level(Prewarm *prewarm, const BlockList *blocks, int level, BlockList *children)
 {
 	Size		ahead = 0;
 
-	for (Size i = 0; i < level->n; i++)
+	for (Size i = 0; i < blocks->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		for (; ahead < level->n && ahead - i < PREFETCH_PAGES; ahead++)
-			HvStorePrefetch(prewarm->index, level->blocks[ahead]);
-		if (children)
-			collect_children(prewarm, level->blocks[i], children);
-		else
-			HvStoreTouch(prewarm->index, level->blocks[i]);
+		for (; ahead < blocks->n && ahead - i < PREFETCH_PAGES; ahead++)
+			HvStorePrefetch(prewarm->index, blocks->blocks[ahead]);
+		read_tree_page(prewarm, blocks->blocks[i], level, children);
 		prewarm->done++;
 	}
 }
 
+/* Reads the upper levels, from the root down. */
 static void
 read_levels(Prewarm *prewarm, int levels)
 {
-	BlockList	level = {palloc(sizeof(BlockNumber)), 1, 1};
+	BlockList	blocks = {palloc(sizeof(BlockNumber)), 1, 1};
 
-	level.blocks[0] = HV_ROOT_BLOCK;
-	for (int i = 1; i <= levels && level.n > 0; i++)
+	blocks.blocks[0] = HV_ROOT_BLOCK;
+	for (int i = 0; i < levels && blocks.n > 0; i++)
 	{
 		BlockList	children = {palloc(sizeof(BlockNumber)), 0, 1};
+		int			level = prewarm->meta.height - i;
 
-		read_level(prewarm, &level, i < levels ? &children : NULL);
+		read_level(prewarm, &blocks, level, i + 1 < levels ? &children : NULL);
 
 		/* each page once, whatever damaged ones say: the lists stay bounded */
 		qsort(children.blocks, children.n, sizeof(BlockNumber), compare_blocks);
 		children.n = qunique(children.blocks, children.n, sizeof(BlockNumber),
 							 compare_blocks);
-		pfree(level.blocks);
-		level = children;
+		pfree(blocks.blocks);
+		blocks = children;
 	}
-	pfree(level.blocks);
+	pfree(blocks.blocks);
 }
 
 /*
@@ -228,30 +236,18 @@ hvtree_prewarm(PG_FUNCTION_ARGS)
 	Relation	heap;
 
 	HvAclRead(PG_GETARG_OID(0), HV_ACL_READ, &heap, &prewarm.index);
-	prewarm.nblocks = HvStoreBlocks(prewarm.index);
+	HvMetaReadMeans(prewarm.index, &prewarm.meta);
+	if (prewarm.meta.dim > 0)
+		HvMetaLayout(&prewarm.meta, &prewarm.layout);
+	HvStoreSourceInit(&prewarm.source, prewarm.index,
+					  prewarm.meta.dim > 0 ? &prewarm.layout : NULL, &prewarm.meta);
 	if (levels < 0)
 		read_all(&prewarm);
 	else
 	{
-		HvMetaData	meta;
-
-		HvMetaRead(prewarm.index, &meta);
-		prewarm.done = 1;
-		if (meta.dim == 0)
-		{
-			/* a root without rows, and nothing else */
-			if (levels > 0)
-				HvStoreTouch(prewarm.index, HV_ROOT_BLOCK);
-			prewarm.done += levels > 0;
-		}
-		else
-		{
-			HvMetaLayout(&meta, &prewarm.layout);
-			read_mean(&prewarm, meta.mean_block);
-			if (meta.flags & HV_META_CONVERTING)
-				read_mean(&prewarm, meta.old_mean_block);
-			read_levels(&prewarm, Min(levels, HV_MAX_LEVEL + 1));
-		}
+		count_meta(&prewarm);
+		/* without a dimension there is a root without rows, and nothing else */
+		read_levels(&prewarm, Min(levels, prewarm.meta.height + 1));
 	}
 	HvAclClose(heap, prewarm.index, AccessShareLock);
 	PG_RETURN_INT64(prewarm.done);

@@ -20,7 +20,6 @@
 #include "access/htup_details.h"
 #include "access/tableam.h"
 #include "access/visibilitymap.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -38,9 +37,9 @@
 #include "scan/hvinstrument.h"
 #include "sql/hvacl.h"
 #include "sql/hvhealth.h"
-#include "sql/hvinspect.h"
+#include "sql/hvrowsort.h"
 #include "storage/hvstorestream.h"
-#include "tree/hvmeta.h"
+#include "tree/hvwalk.h"
 
 PG_FUNCTION_INFO_V1(hvtree_info);
 PG_FUNCTION_INFO_V1(hvtree_last_scan);
@@ -56,6 +55,7 @@ typedef struct Survey
 	HvMetaData	meta;
 	HvLayout	layout;			/* valid when meta.dim > 0 */
 	BlockNumber blocks;
+	HvBlockSet	leaves;
 	HvRowSort	leaf_rows;
 	int64		level_pages[HV_MAX_LEVEL + 1];
 	int64		level_tuples[HV_MAX_LEVEL + 1];
@@ -65,46 +65,6 @@ typedef struct Survey
 	int64		free_pages;
 	HvHealth	health;
 } Survey;
-
-/* Rows in order ----------------------------------------------------------- */
-
-void
-HvRowSortBegin(HvRowSort *rows)
-{
-	rows->sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false,
-									   maintenance_work_mem, NULL, TUPLESORT_NONE);
-}
-
-void
-HvRowSortAdd(HvRowSort *rows, uint64 row, bool spilled)
-{
-	tuplesort_putdatum(rows->sort, Int64GetDatum((int64) (row << 1 | spilled)), false);
-}
-
-void
-HvRowSortPerform(HvRowSort *rows)
-{
-	tuplesort_performsort(rows->sort);
-}
-
-bool
-HvRowSortNext(HvRowSort *rows, uint64 *row, bool *spilled)
-{
-	Datum		value;
-	bool		isnull;
-
-	if (!HvCompatTuplesortGetDatum(rows->sort, &value, &isnull))
-		return false;
-	*row = (uint64) DatumGetInt64(value) >> 1;
-	*spilled = (DatumGetInt64(value) & 1) != 0;
-	return true;
-}
-
-void
-HvRowSortEnd(HvRowSort *rows)
-{
-	tuplesort_end(rows->sort);
-}
 
 /* Measuring --------------------------------------------------------------- */
 
@@ -118,6 +78,8 @@ count_tree_page(Survey *survey, Page page, BlockNumber block, uint64 *rows)
 	int			level = HvPageGetOpaque(page)->level;
 	int			n = HvPageCount(page);
 
+	const char *problem;
+
 	survey->level_pages[level]++;
 
 	/*
@@ -125,9 +87,13 @@ count_tree_page(Survey *survey, Page page, BlockNumber block, uint64 *rows)
 	 */
 	if (survey->meta.dim == 0)
 		return 0;
+	problem = HvPageVerifyTuples(page, &survey->layout);
+	if (problem)
+		HvStoreCorrupted(survey->index, block, problem);
 	survey->level_tuples[level] += n;
 	if (level > 0)
 		return 0;
+	HvBlockSetAdd(&survey->leaves, block);
 	HvHealthAddLeaf(&survey->health, page, &survey->layout, block);
 	for (int i = 0; i < n; i++)
 	{
@@ -190,6 +156,7 @@ survey_index(Survey *survey)
 	if (survey->meta.dim > 0)
 		HvMetaLayout(&survey->meta, &survey->layout);
 	survey->blocks = HvStoreBlocks(survey->index);
+	HvBlockSetInit(&survey->leaves, survey->blocks);
 	stream = HvStoreStreamBeginRange(survey->index,
 									 survey->meta.dim > 0 ? &survey->layout : NULL,
 									 HV_STREAM_QUERY, strategy, 0, survey->blocks);
@@ -200,6 +167,8 @@ survey_index(Survey *survey)
 	}
 	HvStoreStreamEnd(stream);
 	FreeAccessStrategy(strategy);
+	if (survey->meta.dim > 0)
+		HvWalkTree(survey->index, &survey->layout, &survey->leaves, NULL, NULL);
 }
 
 /*

@@ -168,13 +168,6 @@ HvStorePrefetch(Relation index, BlockNumber block)
 		PrefetchBuffer(index, MAIN_FORKNUM, block);
 }
 
-void
-HvStoreTouch(Relation index, BlockNumber block)
-{
-	require_block(index, block);
-	ReleaseBuffer(ReadBuffer(index, block));
-}
-
 BufferAccessStrategy
 HvStoreBulkStrategy(void)
 {

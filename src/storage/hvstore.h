@@ -59,9 +59,6 @@ extern void HvStoreCopy(Relation index, BlockNumber block,
 /* Asks for a page to be read soon. */
 extern void HvStorePrefetch(Relation index, BlockNumber block);
 
-/* Reads a page into the cache, whatever it holds.  Nothing is held on return. */
-extern void HvStoreTouch(Relation index, BlockNumber block);
-
 /* A ring of buffers for reading the whole index once. */
 extern BufferAccessStrategy HvStoreBulkStrategy(void);
 

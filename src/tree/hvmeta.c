@@ -124,7 +124,7 @@ read_mean(Relation relation, const HvMetaData *meta, bool old, float *mean, int 
 	for (int got = 0; got < n;)
 	{
 		BlockNumber next = InvalidBlockNumber;
-		const char *problem = "ends too early, or is the end of a mean that does";
+		const char *problem = "names a mean that is too short";
 
 		if (block != InvalidBlockNumber)
 		{
@@ -148,6 +148,54 @@ read_mean(Relation relation, const HvMetaData *meta, bool old, float *mean, int 
 		block = next;
 	}
 	return true;
+}
+
+/*
+ * An index without a dimension has a root without rows: the dimension is stored
+ * before the first row is.
+ */
+static void
+require_empty(Relation relation)
+{
+	Buffer		buffer;
+	Page		page = HvStoreRead(relation, NULL, HV_ROOT_BLOCK, NULL, &buffer);
+	bool		is_empty = page && HvPageKindOf(page) == HV_PAGE_LEAF &&
+		HvPageCount(page) == 0;
+	HvMetaData	meta;
+
+	if (page)
+		HvStoreRelease(buffer);
+	if (is_empty)
+		return;
+	HvMetaRead(relation, &meta);
+	if (meta.dim == 0)
+		HvStoreCorrupted(relation, HV_ROOT_BLOCK, "is not the empty leaf of an index without rows");
+}
+
+/* Both means that meta names, where it names them; false as read_mean. */
+static bool
+read_means(Relation relation, const HvMetaData *meta)
+{
+	int			n = HvSpaceCenterDims((HvMetric) meta->metric, (int) meta->dim);
+	float	   *mean = palloc(n * sizeof(float));
+	bool		read = true;
+
+	if (meta->mean_block != InvalidBlockNumber)
+		read = read_mean(relation, meta, false, mean, n);
+	if (read && (meta->flags & HV_META_CONVERTING))
+		read = read_mean(relation, meta, true, mean, n);
+	pfree(mean);
+	return read;
+}
+
+void
+HvMetaReadMeans(Relation relation, HvMetaData *meta)
+{
+	do
+		HvMetaRead(relation, meta);
+	while (meta->dim > 0 && !read_means(relation, meta));
+	if (meta->dim == 0)
+		require_empty(relation);
 }
 
 BlockNumber
@@ -210,6 +258,7 @@ HvMetaSetDim(Relation relation, int dim)
 	HvAction	action;
 	HvMetaData *meta;
 
+	require_empty(relation);
 	HvOptionsForBuild(relation, &options);
 	HvActionBegin(&action, relation);
 	meta = HvActionOpenMeta(&action);
@@ -332,28 +381,6 @@ fill_cache(Relation relation, const HvMetaData *meta)
 }
 
 /*
- * An index without a dimension has a root without rows: the dimension is stored
- * before the first row is.
- */
-static void
-require_empty(Relation relation)
-{
-	Buffer		buffer;
-	Page		page = HvStoreRead(relation, NULL, HV_ROOT_BLOCK, NULL, &buffer);
-	bool		is_empty = page && HvPageKindOf(page) == HV_PAGE_LEAF &&
-		HvPageCount(page) == 0;
-	HvMetaData	meta;
-
-	if (page)
-		HvStoreRelease(buffer);
-	if (is_empty)
-		return;
-	HvMetaRead(relation, &meta);
-	if (meta.dim == 0)
-		HvStoreCorrupted(relation, HV_ROOT_BLOCK, "is not the empty leaf of an index without rows");
-}
-
-/*
  * The rotation is never rebuilt and the mean never read while both are in the
  * relation cache; a copy of some 20 kB is what a scan pays.
  */
@@ -370,10 +397,11 @@ HvIndexOpen(Relation relation)
 	Size		size;
 
 	do
+	{
 		HvMetaRead(relation, &meta);
-	while (!cache_fits(relation->rd_amcache, &meta) && !fill_cache(relation, &meta));
-	if (meta.dim == 0)
-		require_empty(relation);
+		if (meta.dim == 0)
+			require_empty(relation);
+	} while (!cache_fits(relation->rd_amcache, &meta) && !fill_cache(relation, &meta));
 
 	/* no catalog access from here on: the cache stays where it is */
 	cache = relation->rd_amcache;

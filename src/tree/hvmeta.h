@@ -83,6 +83,12 @@ extern void HvMetaSetDim(Relation relation, int dim);
 extern void HvMetaSetCurve(Relation relation, const HvCurve *curve);
 
 /*
+ * The same, and the pages of the means that it names, which HvIndexOpen reads only if
+ * they are not in the relation cache.
+ */
+extern void HvMetaReadMeans(Relation relation, HvMetaData *meta);
+
+/*
  * Writes a mean of n floats to pages of its own (structure lock held, or a
  * build); returns the first block.  Each page is a WAL record of its own: the
  * mean counts only when the metapage names it.
