@@ -4,14 +4,14 @@
  *	  Distances of the rows a scan has just sent, for the operators.
  *
  * NOTES
- *	  A value is known by its TOAST table and its number there, a query by its
- *	  floats, bit by bit.  A number means one content as long as a snapshot
+ *	  A value is identified by its TOAST table and its number there, a query by
+ *	  its floats, bit by bit.  A number means one content as long as a snapshot
  *	  sees the value: it is given again only after VACUUM has removed every
- *	  chunk of it, and a table is rewritten only by someone who locks out all
- *	  scans of it.  So a cache must be gone before the snapshot and the lock of
- *	  its scan.  Both belong to the executor's run, and so does the memory in
- *	  which the cache is stored, however the run ends; that the memory goes
- *	  is what takes a cache off the list.
+ *	  chunk of it, and a rewrite of the table locks out all scans of it.  So a
+ *	  cache must be freed before the snapshot and the lock of its scan.  Both
+ *	  belong to the executor's run, and so does the memory in which the cache
+ *	  is stored, however the run ends; a callback of that memory takes the
+ *	  cache off the list.
  *
  *	  Rows behind an old snapshot of a server with old_snapshot_threshold may be
  *	  removed while it is in use: there are no caches on such a server.
@@ -33,13 +33,16 @@
 #include "page/hvcompat.h"
 
 /*
- * Rows of a scan: an executor node asks for the distance of a row before it takes
- * the next one, a join may have taken a few more.
+ * Rows of a scan: an executor node computes the distance of a row before it
+ * takes the next one, a join may have taken a few more.
  */
 #define CACHED_ROWS		64
 
-/* Caches looked into, latest first: a partitioned table has one for each partition. */
-#define CACHES_ASKED		16
+/*
+ * Caches searched, latest first: a partitioned table has one for each
+ * partition.
+ */
+#define CACHES_SEARCHED		16
 
 struct HvDistCache
 {
@@ -48,7 +51,7 @@ struct HvDistCache
 	Oid			toast_table;
 	HvMetric	metric;
 	int			dim;
-	float	   *query;			/* a copy: the scan's may go before the cache */
+	float	   *query;			/* a copy: the scan's may be freed before the cache */
 	int			next;			/* entry to be overwritten */
 	Oid			values[CACHED_ROWS];	/* InvalidOid = unused */
 	double		distances[CACHED_ROWS];
@@ -94,6 +97,7 @@ HvDistCacheBegin(Oid toast_table, const HvTypeInfo *type, const HvVectorView *qu
 void
 HvDistCacheAdd(HvDistCache *cache, Oid value, double distance)
 {
+	Assert(OidIsValid(value) && cache->next < CACHED_ROWS);
 	cache->values[cache->next] = value;
 	cache->distances[cache->next] = distance;
 	cache->next = (cache->next + 1) % CACHED_ROWS;
@@ -125,7 +129,7 @@ find_distance(Datum row, Datum query, HvMetric metric, double *distance)
 	struct varatt_external pointer;
 	HvVectorView view = {0, NULL, NULL};
 	bool		found = false;
-	int			asked = 0;
+	int			searched = 0;
 	dlist_iter	iter;
 
 	if (!VARATT_IS_EXTERNAL_ONDISK(attribute))
@@ -137,7 +141,7 @@ find_distance(Datum row, Datum query, HvMetric metric, double *distance)
 		const HvDistCache *cache = dlist_container(HvDistCache, node, iter.cur);
 		int			entry;
 
-		if (asked++ == CACHES_ASKED)
+		if (searched++ == CACHES_SEARCHED)
 			break;
 		if (cache->toast_table != pointer.va_toastrelid || cache->metric != metric)
 			continue;
@@ -147,7 +151,7 @@ find_distance(Datum row, Datum query, HvMetric metric, double *distance)
 		if (view.values == NULL)
 			HvTypeOpenStoredRealArray(query, &view);
 
-		/* what equals a scan's query is finite, as that is */
+		/* a vector that equals a scan's query is finite, as that is */
 		if (view.dim == cache->dim &&
 			memcmp(view.values, cache->query, view.dim * sizeof(float)) == 0)
 		{

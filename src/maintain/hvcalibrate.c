@@ -4,17 +4,18 @@
  *	  An index measures how far its scans must look.
  *
  * NOTES
- *	  Some rows are traced as queries (hvtracesample.h).  For each number of rows that is
- *	  measured, ten, a hundred and a thousand, scans with many margins and numbers of
- *	  leaves are replayed on the traces (hvreplay.h).  A small margin loses neighbours and
- *	  saves rows that are fetched, and what it loses must be won by more leaves; a scan
- *	  that may read more leaves, but stops before one that is too far, reads fewer on
- *	  the average for the same recall.  Where it stops is a matter of what it has found
- *	  after each number of leaves, so all distances to stop at are tried without
- *	  further replays.  For each target of recall the cheapest of all these is taken.
+ *	  Some rows are traced as queries (hvtracesample.h).  For each number of
+ *	  rows that is measured, ten, a hundred and a thousand, scans with many
+ *	  margins and numbers of leaves are replayed on the traces (hvreplay.h).  A
+ *	  small margin loses neighbours and saves rows that are fetched, and more
+ *	  leaves must make up for what it loses; a scan that may read more leaves,
+ *	  but stops before one that is too far, reads fewer on the average for the
+ *	  same recall.  Where it stops depends on what it has found after each
+ *	  number of leaves, so all distances to stop at are tried without further
+ *	  replays.  For each target of recall the cheapest of all these is taken.
  *
- *	  The queries come from the seed of the index, so that the same index measures
- *	  the same.
+ *	  The queries come from the seed of the index, so that the same index
+ *	  measures the same.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -42,8 +43,8 @@
 #define LEAST_QUERIES	8
 
 /*
- * Microseconds: a leaf, a row whose vector stands in it, one whose vector is in
- * TOAST (bench/README.md).  Their ratio is all that counts.
+ * Microseconds: a leaf, a row whose vector is stored in it, one whose vector
+ * is in TOAST (bench/README.md).  Their ratio is all that counts.
  */
 #define LEAF_COST		1.5
 #define ROW_COST		0.8
@@ -51,7 +52,9 @@
 
 /* an index is measured again when it is so much larger or smaller, */
 #define DUE_GROWTH		1.25
-/* or when so many of its leaves have been split, merged or settled: one in */
+/*
+ * or when so many of its leaves have been split, merged or recentered: one in
+ */
 #define DUE_CHANGES		4
 
 /* numbers of leaves that are tried: all of them up to here, then by a factor */
@@ -60,14 +63,16 @@
 #define MOST_STEPS		40
 
 /*
- * Recall is aimed at a little above the target, rather than below, but by no more than a
- * quarter of what may be missed: the rows that measure are not the queries to come.
+ * Recall is aimed at a little above the target, rather than below, but by no
+ * more than a quarter of what may be missed: the rows that measure are not the
+ * queries to come.
  */
 #define ABOVE			0.01
 
 /*
- * The share of what may be missed that bounds may lose.  Where they lose nearly all
- * of it, many leaves must make up for it, and how many is a matter of chance.
+ * The share of what may be missed that bounds may lose.  Where they lose
+ * nearly all of it, many leaves must make up for it, and how many is a matter
+ * of chance.
  */
 #define BOUNDS_SHARE	0.5
 
@@ -75,10 +80,16 @@ static const float margins[] = {0.4f, 0.8f, 1.2f, 1.6f, 2.0f, 2.4f, 2.7f};
 
 #define NMARGINS	((int) lengthof(margins))
 
-/* a distance to stop at with which a scan never does: 0 would be an older curve */
+/*
+ * a distance to stop at with which a scan never does: 0 would be an older
+ * curve
+ */
 #define NEVER			0.001f
 
-/* .3 to .85 are taken by fashion-mnist, .5 to 1 by text, .9 to 1.3 by generated sets */
+/*
+ * .3 to .85 are taken by fashion-mnist, .5 to 1 by text, .9 to 1.3 by
+ * generated sets
+ */
 static const float stops[] = {
 	NEVER, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f, 0.75f, 0.8f, 0.85f, 0.9f, 0.95f, 1.0f, 1.05f, 1.1f,
 	1.2f, 1.3f
@@ -111,18 +122,18 @@ typedef struct Calibration
 	double		row_cost;
 	CurvePlan	plans[HV_CURVE_TARGETS][HV_CURVE_RANKS];
 
-	/* of the rank at hand */
+	/* of the current rank */
 	int			rank;
 	int			count;			/* traces */
 	int			steps;
 	int			leaves[MOST_STEPS]; /* that are tried */
-	/* of the margin at hand */
+	/* of the current margin */
 	Try			tries[MOST_STEPS][HV_MOST_TRACES];
 	float		near[MOST_STEPS][HV_MOST_TRACES];	/* of HvReplayResult */
-	float		arrivals[HV_MOST_TRACES];	/* in steps, with the stop at hand */
+	float		arrivals[HV_MOST_TRACES];	/* in steps, with the current stop */
 } Calibration;
 
-/* Plans ----------------------------------------------------------------------- */
+/* Plans ------------------------------------------------------------------- */
 
 /* Fills the numbers of leaves to be tried. */
 static void
@@ -137,6 +148,7 @@ choose_steps(Calibration *work)
 		leaves = leaves < ALL_LEAVES ? leaves + 1 : ceil(leaves * LEAF_STEP);
 	}
 	work->leaves[work->steps++] = (int) most;
+	Assert(work->steps <= MOST_STEPS);
 }
 
 /* Where a number of leaves lies among the steps, counted from 0. */
@@ -175,7 +187,10 @@ try_margin(Calibration *work, float margin)
 	}
 }
 
-/* After how many leaves, in steps, does the scan of a trace stop?  (HvSizingHasArrived) */
+/*
+ * After how many leaves, in steps, does the scan of a trace stop?
+ * (HvSizingHasArrived)
+ */
 static float
 arrival_of(const Calibration *work, int t, double stop)
 {
@@ -202,7 +217,9 @@ mix(Try a, Try b, float share)
 	return a;
 }
 
-/* The mean of scans that read so many leaves at most, and stop where they may. */
+/*
+ * The mean of scans that read so many leaves at most, and stop where they may.
+ */
 static Try
 mean_try(const Calibration *work, int step)
 {
@@ -228,9 +245,9 @@ mean_try(const Calibration *work, int step)
 }
 
 /*
- * Takes the fewest leaves with which a margin and a distance to stop at reach the target,
- * if that is cheaper than the plan; "means" are of all steps.  While nothing reaches
- * it, what comes nearest is the plan.
+ * Takes the fewest leaves with which a margin and a distance to stop at reach
+ * the target, if that is cheaper than the plan; "means" are of all steps.
+ * While nothing reaches it, what comes nearest is the plan.
  */
 static void
 consider_plan(const Calibration *work, const Try *means, float margin, float stop,
@@ -303,8 +320,8 @@ plan_rank(Calibration *work, int rank)
 }
 
 /*
- * Makes all plans; false where the codes of this data do not lead to its neighbours at
- * all.  Then nothing that is measured means much.
+ * Makes all plans; false where the codes of this data do not lead to its
+ * neighbours at all.  Then nothing that is measured means much.
  */
 static bool
 make_plans(Calibration *work)
@@ -323,7 +340,7 @@ make_plans(Calibration *work)
 	return work->plans[0][0].reaches;
 }
 
-/* Calibration ----------------------------------------------------------------- */
+/* Calibration ------------------------------------------------------------- */
 
 static void
 calibrate(Relation heap, HvIndex *index, MemoryContext context, HvProgress *progress)

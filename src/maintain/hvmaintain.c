@@ -323,7 +323,7 @@ HvMaintainRun(HvMaintenance *maintenance)
 	HvIndex    *index = HvIndexOpen(maintenance->index);
 	Work		work = {0};
 
-	Assert(HvStoreNoPageIsLocked() && !HvStoreStructureIsLocked(maintenance->index));
+	Assert(HvStoreNoPageIsLocked());
 	maintenance->complete = true;
 	if (index->meta.dim > 0)
 	{

@@ -4,10 +4,11 @@
  *	  What scans would have found, from traces of wider searches.
  *
  * NOTES
- *	  A scan fetches the rows of its leaves in the order of their lower bounds, a
- *	  window at a time, until no bound is below the distance of the last row that
- *	  it is asked for (hvscan.c).  A trace knows of each row the leaf, the bound
- *	  and the distance, so that the same can be done without reading anything.
+ *	  A scan fetches the rows of its leaves in the order of their lower bounds,
+ *	  a window at a time, until no bound is below the distance of the last row
+ *	  that it is asked for (hvscan.c).  A trace knows of each row the leaf, the
+ *	  bound and the distance, so that the same can be done without reading
+ *	  anything.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -49,8 +50,8 @@ HvReplaySetMargin(HvReplay *replay, float margin)
 }
 
 /*
- * Rows are numbered in the order of their distances, so the last of the nearest "rows"
- * that were fetched is a number too, which only falls.
+ * Rows are numbered in the order of their distances, so the last of the
+ * nearest "rows" that were fetched is a number too, which only falls.
  */
 HvReplayResult
 HvReplayScan(HvReplay *replay, int rows, int leaves)
@@ -63,6 +64,7 @@ HvReplayScan(HvReplay *replay, int rows, int leaves)
 	int			found = 0;
 	HvReplayResult result = {.near = INFINITY};
 
+	Assert(rows > 0 && leaves > 0 && trace->nrows > 0);
 	memset(replay->fetched, 0, trace->nrows * sizeof(bool));
 	for (int i = 0; i < trace->nrows; i++)
 	{

@@ -16,12 +16,12 @@
 #include "arithmetic/hvselect.h"
 #include "maintain/hvtrace.h"
 
-/* a trace in the order in which a margin lets its rows be fetched */
+/* a trace in the order in which its rows are fetched with a margin */
 typedef struct HvReplay
 {
 	const HvTrace *trace;
 	HvKeyed    *order;			/* key = lower bound, extra = which row of the trace */
-	bool	   *fetched;		/* of each row, in the scan at hand */
+	bool	   *fetched;		/* of each row, in the current scan */
 } HvReplay;
 
 /* one scan for so many rows that has read so many leaves */
@@ -35,10 +35,13 @@ typedef struct HvReplayResult
 /* Makes room for a trace, in the current memory context. */
 extern void HvReplayInit(HvReplay *replay, const HvTrace *trace);
 
-/* From now on rows are given so many standard errors. */
+/* Sets the standard errors that bounds are below the estimates. */
 extern void HvReplaySetMargin(HvReplay *replay, float margin);
 
-/* What a scan for rows (as many as the trace was made to find, or fewer) has in its leaves. */
+/*
+ * What a scan for rows (as many as the trace was made to find, or fewer) has
+ * in its leaves.
+ */
 extern HvReplayResult HvReplayScan(HvReplay *replay, int rows, int leaves);
 
 #endif							/* HVREPLAY_H */

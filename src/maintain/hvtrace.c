@@ -1,16 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * hvtrace.c
- *	  What a search far wider than any scan finds, and where it finds it.
+ *	  The rows that a search far wider than any scan finds, and their leaves.
  *
  * NOTES
  *	  The leaves are found step by step, so that the order in which they come is
  *	  about that of a scan that wants as many: a wider descent opens more inner
  *	  pages and would find leaves that a scan misses.
  *
- *	  The query is a row of the index.  It has a part in the centroid of its leaf,
- *	  which is therefore nearer to it than to a stranger; without that part
- *	  the centroid of n rows would be n / (n - 1) times as far away.
+ *	  The query is a row of the index.  It is one of the n rows that the
+ *	  centroid of its leaf is the mean of, which is therefore nearer to it than
+ *	  it would be to a vector that is not in the index: without it, the
+ *	  centroid would be n / (n - 1) times as far away.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -44,7 +45,10 @@
  */
 #define TRACE_MARGIN	2.7f
 
-/* rows fetched between two looks at how far the last neighbour is, or a share of them */
+/*
+ * rows fetched between two tests whether all neighbours are found, or a share
+ * of them
+ */
 #define FETCH_BATCH		16
 #define FETCH_SHARE		4
 
@@ -80,7 +84,7 @@ struct HvTracer
 	HvLeafScorer scorer;
 	HvCandidate *scored;		/* of one leaf */
 
-	/* of the query at hand */
+	/* of the current query */
 	uint64		id;
 	float	   *values;			/* dim floats */
 	double		norm;
@@ -88,7 +92,7 @@ struct HvTracer
 	HvDescent	descent;
 	float	   *leaf_keys;		/* width */
 	int			nleaves;
-	int			own_leaf;		/* where the query itself stands, 0 = not met */
+	int			own_leaf;		/* the leaf of the query itself, 0 = not met */
 	int			own_count;		/* tuples of that leaf */
 	Found	   *found;
 	int			nfound;
@@ -153,7 +157,7 @@ begin_query(HvTracer *tracer, uint64 id)
 	return true;
 }
 
-/* Takes in the codes of a leaf that is locked, room for them having been made. */
+/* Adds the codes of a leaf that is locked; room for them has been made. */
 static void
 take_codes(HvTracer *tracer, Page page, const HvQueryCode *query)
 {
@@ -161,6 +165,7 @@ take_codes(HvTracer *tracer, Page page, const HvQueryCode *query)
 	float		one_error = 2.0f * HV_PLANES_ERROR / sqrtf((float) query->bits);
 	int			n = HvLeafScore(&tracer->scorer, page, tracer->scored);
 
+	Assert(tracer->nfound + n <= tracer->found_size);
 	for (int i = 0; i < n; i++)
 	{
 		const HvLeafEntryData *entry = HvPageLeafEntry(page, layout, i);
@@ -203,6 +208,7 @@ read_leaf(HvTracer *tracer, const HvNode *node)
 	query = HvQueryFor(tracer->query, HvPageGetOpaque(page)->mean_version);
 	if (query != NULL)
 	{
+		Assert(tracer->nleaves < tracer->width);
 		tracer->leaf_keys[tracer->nleaves++] = node->key;
 		take_codes(tracer, page, query);
 	}
@@ -235,7 +241,7 @@ read_leaves(HvTracer *tracer)
 }
 
 /*
- * Puts the query's own leaf where it would stand without the query.
+ * Puts the query's own leaf where it would be in the order without the query.
  */
 static void
 move_own_leaf(HvTracer *tracer)
@@ -272,7 +278,7 @@ compare_found(const void *a, const void *b)
 	return fa->leaf - fb->leaf;
 }
 
-/* Of a row that stands in two leaves the nearer one counts. */
+/* Of a row that is in two leaves the nearer one counts. */
 static void
 drop_copies(HvTracer *tracer)
 {
@@ -333,8 +339,8 @@ most_fetches(int neighbors)
 }
 
 /*
- * Fetches what could be among the neighbours.  Returns how many rows, in order; room
- * for most_fetches.  0 where the nearest may not be among them.
+ * Fetches what could be among the neighbours.  Returns how many rows, in
+ * order; room for most_fetches.  0 where the nearest may not be among them.
  */
 static int
 measure_rows(HvTracer *tracer, int neighbors, HvTraceRow *rows)
@@ -372,7 +378,7 @@ measure_rows(HvTracer *tracer, int neighbors, HvTraceRow *rows)
 	HvHeapRelease(tracer->heap);
 	qsort(rows, n, sizeof(HvTraceRow), compare_rows);
 
-	/* where the codes do not say even which the nearest ten are, nothing is known */
+	/* where the codes leave even the nearest ten uncertain, nothing is known */
 	if (n > CERTAIN_ROWS && wanted < tracer->nfound &&
 		order[wanted - 1].key < rows[CERTAIN_ROWS - 1].square)
 		return 0;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvtrace.h
- *	  What a search far wider than any scan finds, and where it finds it.
+ *	  The rows that a search far wider than any scan finds, and their leaves.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -40,19 +40,21 @@ typedef struct HvTrace
 
 typedef struct HvTracer HvTracer;
 
-/* A tracer that reads up to so many leaves a query; memory from the current context. */
+/*
+ * A tracer that reads up to so many leaves a query; memory from the current
+ * context.
+ */
 extern HvTracer *HvTracerBegin(HvIndex *index, HvHeap *heap, int width);
 
 /* From now on it reads that many; no more than before. */
 extern void HvTracerNarrow(HvTracer *tracer, int width);
 
 /*
- * Traces the vector of the row at id as a query, as if that row and copies of its
- * vector were not in the index.  So many neighbors are found; what the trace holds is
- * taken from the current memory context.
- * False where the row cannot be a query (it is gone, or has no direction), or where
- * the mean of the index changes meanwhile.  One page is locked at a time, none on
- * return.
+ * Traces the vector of the row at id as a query, as if that row and copies of
+ * its vector were not in the index.  So many neighbors are found; what the
+ * trace holds is taken from the current memory context.  False where the row
+ * cannot be a query (it is gone, or has no direction), or where the mean of
+ * the index changes meanwhile.  One page is locked at a time, none on return.
  */
 extern bool HvTraceQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace);
 

@@ -4,9 +4,10 @@
  *	  The rows that an index measures itself with, traced.
  *
  * NOTES
- *	  Recall of ten rows varies more from query to query than that of a hundred, or of a
- *	  thousand, and a trace that finds more neighbors reads and fetches more.  So a few
- *	  rows are traced for a thousand, some for a hundred, most of them for ten.
+ *	  Recall of ten rows varies more from query to query than that of a
+ *	  hundred, or of a thousand, and a trace that finds more neighbors reads
+ *	  and fetches more.  So a few rows are traced for a thousand, some for a
+ *	  hundred, most of them for ten.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -24,13 +25,14 @@
 #include "page/hvpage.h"
 
 /*
- * How many rows are traced for each rank, those of the ranks above it included.  With
- * 192 for ten neighbors the recall of an index was up to .022 off its target
- * (100,000 generated rows: .878, .935, .978 for .90, .95, .99; with 1,500 .896, .950,
- * .988), since that of single queries varies by .12 to .2.  With 512 it was off by .018
- * at most (recall of ten, three draws of rows, five sets, .90, .95 and .99; sift, which has
- * 200 test queries, by .023 once).  Small tables are not worth that: they trace one of
- * so many of their rows, but no fewer than "least".
+ * How many rows are traced for each rank, those of the ranks above it
+ * included.  With 192 for ten neighbors the recall of an index was up to .022
+ * off its target (100,000 generated rows: .878, .935, .978 for .90, .95, .99;
+ * with 1,500 .896, .950, .988), since that of single queries varies by .12 to
+ * .2.  With 512 it was off by .018 at most (recall of ten, three draws of
+ * rows, five sets, .90, .95 and .99; sift, which has 200 test queries, by .023
+ * once).  Small tables are not worth that: they trace one of so many of their
+ * rows, but no fewer than "least".
  */
 typedef struct RankQueries
 {
@@ -47,17 +49,20 @@ static const RankQueries rank_queries[HV_CURVE_RANKS] = {
 };
 
 /*
- * The first DEEP_TRIAL traces are HV_TRACE_WIDTH leaves wide, later ones twice as wide as
- * what all but one in a thousand of the neighbors found so far take.
+ * The first DEEP_TRIAL traces are HV_TRACE_WIDTH leaves wide, later ones twice
+ * as wide as what all but one in a thousand of the neighbors found so far
+ * take.
  */
 #define DEEP_TRIAL		8
 #define LEAST_WIDTH		64
 #define FAR_SHARE		0.999
 
-/* tries a query to hit a tuple: pages are half full and some are no leaves */
+/*
+ * attempts a query to hit a tuple: pages are half full and some are no leaves
+ */
 #define MOST_TRIES		64
 
-/* where most rows are copies of each other there is nothing to be measured */
+/* where most rows are copies of each other nothing can be measured */
 #define MOST_FAILURES	16
 
 typedef struct Work
@@ -69,7 +74,10 @@ typedef struct Work
 	int			failures;		/* rows that could not be traced */
 } Work;
 
-/* A tuple of the index by chance, each as likely as any other; false if none was hit. */
+/*
+ * A tuple of the index by chance, each as likely as any other; false if none
+ * was hit.
+ */
 static bool
 pick_row(const HvIndex *index, uint64_t *random, uint64 *id)
 {
@@ -104,7 +112,10 @@ compare_ints(const void *a, const void *b)
 	return ia < ib ? -1 : (ia > ib ? 1 : 0);
 }
 
-/* Twice the leaves that hold nearly all of so many neighbors of the traces made so far. */
+/*
+ * Twice the leaves that hold nearly all of so many neighbors of the traces
+ * made so far.
+ */
 static int
 width_for(const HvTraceSample *set, int neighbors)
 {

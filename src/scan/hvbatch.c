@@ -5,9 +5,9 @@
  *
  * NOTES
  *	  The conditions are the plan node's own expression, evaluated in its own
- *	  context and with its own slot: both are free while it waits for a row.  The
- *	  row is read as the node would read it.  So a row that is dropped costs what it
- *	  would cost there; one that passes is looked at twice.
+ *	  context and with its own slot: both are free while it waits for a row.
+ *	  The row is read as the node would read it.  So a row that is dropped
+ *	  costs what it would cost there; one that passes is looked at twice.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -68,7 +68,7 @@ plan_may_change(const Plan *plan, PlannedStmt *statement)
 										plan_may_change(plan->righttree, statement)));
 }
 
-/* expression_tree_walker callback; a subplan that is hashed runs once, whoever asks. */
+/* expression_tree_walker callback; a hashed subplan runs once. */
 static bool
 has_changing_subplan(Node *node, void *statement)
 {
@@ -92,8 +92,8 @@ may_change(Node *expression, PlannedStmt *statement)
 }
 
 /*
- * What is wanted of the scan now.  Rows that only the executor can drop leave it as any node
- * above would.
+ * What is wanted of the scan now.  Rows that only the executor can drop leave
+ * it as any node above would.
  */
 static void
 look_above(HvBatch *batch)
@@ -123,7 +123,10 @@ HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel, HvReorder 
 	look_above(batch);
 }
 
-/* Does the row at id pass the filter?  One that does not is counted for EXPLAIN ANALYZE. */
+/*
+ * Does the row at id pass the filter?  One that does not is counted for
+ * EXPLAIN ANALYZE.
+ */
 static bool
 passes(const HvBatch *batch, uint64 id)
 {
@@ -154,7 +157,10 @@ passes(const HvBatch *batch, uint64 id)
 	return passes;
 }
 
-/* Rows to be found now.  Participants of a parallel scan find the first batch together. */
+/*
+ * Rows to be found now.  Participants of a parallel scan find the first batch
+ * together.
+ */
 static double
 rows_wanted(HvBatch *batch)
 {

@@ -5,13 +5,13 @@
  *
  * NOTES
  *	  The executor drops rows by the other conditions of WHERE when a scan has
- *	  returned them, and does not tell the scan.  Here they are looked at before.
- *	  So a scan knows how many of the rows that are wanted it has, and which of those
- *	  that it took somebody has seen.
+ *	  returned them, and does not tell the scan.  Here the conditions are
+ *	  evaluated before.  So a scan knows how many of the rows that are wanted
+ *	  it has, and which of those that it took the executor has got.
  *
- *	  Rows are returned in batches, each in exact order.  The first is of as many
- *	  rows as the plan is known to want (hvlimit.h): either it gets them, or
- *	  every row of the index has been measured.  Later ones add a quarter to
+ *	  Rows are returned in batches, each in exact order.  The first is of as
+ *	  many rows as the plan is known to want (hvlimit.h): either it gets them,
+ *	  or every row of the index has been measured.  Later ones add a quarter to
  *	  what was returned.
  *
  * Copyright (c) 2026, hvindex contributors
@@ -48,8 +48,8 @@ extern void HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel
 typedef bool (*HvBatchTake) (void *search, HvRow *row);
 
 /*
- * Returns the next row, false if there is none.  Where no batch is at hand it has one
- * filled.  That calls functions of the user's, so no page may be locked.
+ * Returns the next row, false if there is none.  Fills a batch first if none is
+ * left.  That calls functions of the user's, so no page may be locked.
  */
 extern bool HvBatchNext(HvBatch *batch, HvBatchTake take, void *search, HvRow *row);
 

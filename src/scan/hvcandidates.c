@@ -19,7 +19,7 @@
 
 #include "scan/hvcandidates.h"
 
-/* the first answer of most queries needs about this many */
+/* most queries take about this many for their first rows */
 #define FIRST_BATCH		64
 #define FIRST_CAPACITY	2048
 
@@ -82,19 +82,20 @@ HvCandidatesReserve(HvCandidates *candidates, int n)
 }
 
 /*
- * The newcomers may belong before those in order, so none are in order now;
+ * The new ones may be nearer than those in order, so none are in order now;
  * partitioning again costs one pass.
  */
 void
 HvCandidatesAdded(HvCandidates *candidates, int n)
 {
+	Assert(n >= 0 && candidates->count + n <= candidates->capacity);
 	candidates->count += n;
 	candidates->sorted = candidates->first;
 }
 
 /*
- * Puts the next batch in order.  Batches grow with what was taken before, so that
- * taking everything out of a pool of n costs n log n.
+ * Puts the next batch in order.  Batches grow with what was taken before, so
+ * that taking all of n candidates costs n log n.
  */
 static void
 sort_batch(HvCandidates *candidates)
@@ -112,6 +113,7 @@ HvCandidatesTake(HvCandidates *candidates, float bound, int max, HvCandidate *ou
 {
 	int			n = 0;
 
+	Assert(candidates->first <= candidates->sorted && candidates->sorted <= candidates->count);
 	while (n < max && candidates->first < candidates->count)
 	{
 		HvCandidate *candidate;
@@ -138,6 +140,7 @@ HvCandidatesRankKey(HvCandidates *candidates, int64 m)
 	int64		left = candidates->count - candidates->first;
 	float		key = -FLT_MAX;
 
+	Assert(m > 0);
 	if (left < m)
 		return FLT_MAX;
 	HvSelectSmallest(items, left, m);

@@ -4,9 +4,9 @@
  *	  The candidates of a scan, nearest first on demand, each row once.
  *
  * NOTES
- *	  Thousands go in and a few dozen come out, so the pool is a plain array
- *	  that is partitioned when somebody asks.  A row may stand in two leaves,
- *	  or be met again after a split moved it: it comes out once.
+ *	  Thousands are added and a few dozen taken, so they are kept in a plain
+ *	  array that is partitioned on demand.  A row may be in two leaves, or be
+ *	  met again after a split moved it: it is taken once.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -31,21 +31,21 @@ typedef struct HvCandidates
 	int64		count;
 	int64		capacity;
 	int64		taken;			/* in all */
-	struct seen_hash *seen;		/* rows that have come out */
+	struct seen_hash *seen;		/* rows that were taken */
 } HvCandidates;
 
 extern void HvCandidatesInit(HvCandidates *candidates, MemoryContext context);
 
 /*
- * Room for n more candidates, to be filled by the caller (who may hold a page
- * lock by then) and made known by HvCandidatesAdded.
+ * Room for n more candidates, to be filled by the caller (which may hold a page
+ * lock by then) and added by HvCandidatesAdded.
  */
 extern HvCandidate *HvCandidatesReserve(HvCandidates *candidates, int n);
 extern void HvCandidatesAdded(HvCandidates *candidates, int n);
 
 /*
  * Takes up to max candidates with key < bound, nearest first, into out; rows
- * that came out before are dropped.  Returns how many.
+ * that were taken before are dropped.  Returns how many.
  */
 extern int	HvCandidatesTake(HvCandidates *candidates, float bound, int max, HvCandidate *out);
 

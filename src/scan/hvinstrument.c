@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvinstrument.c
- *	  What a scan took: time by stage, buffers by kind, and the account of it.
+ *	  What a scan took: time by stage, buffers by kind, and the sum of it.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -31,8 +31,9 @@ HvInstrumentBegin(HvInstrument *instrument, HvBuffers toast)
 }
 
 /*
- * Later calls are timed by their stages alone: what is left of them is to take a
- * row from those in hand, for which a look at the clock would be too much.
+ * Later calls are timed by their stages alone: the rest of them is to take a
+ * row that is measured already, and reading the clock would cost more than
+ * that.
  */
 void
 HvInstrumentFirstCall(HvInstrument *instrument, instr_time start)

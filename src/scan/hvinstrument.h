@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * hvinstrument.h
- *	  What a scan took: time by stage, buffers by kind, and the account of it.
+ *	  What a scan took: time by stage, buffers by kind, and the sum of it.
  *
  * NOTES
- *	  A scan counts in its own memory while it runs.  When its query vector is
- *	  done with, the account is kept for hvtree_last_scan and added to the
- *	  statistics that all sessions share (hvstat.h).
+ *	  A scan counts in its own memory while it runs.  At a rescan or its end,
+ *	  the counts are kept for hvtree_last_scan and added to the statistics that
+ *	  all sessions share (hvstat.h).
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -64,7 +64,10 @@ typedef struct HvInstrument
 	HvBuffers	toast_before;	/* of the reader of rows, when the query began */
 } HvInstrument;
 
-/* Begins to count for a new query vector; toast is what the reader has touched so far. */
+/*
+ * Begins to count for a new query vector; toast is what the reader has touched
+ * so far.
+ */
 extern void HvInstrumentBegin(HvInstrument *instrument, HvBuffers toast);
 
 /* Adds the time since start to a stage. */
@@ -77,12 +80,16 @@ HvInstrumentAdd(HvInstrument *instrument, HvStage stage, instr_time start)
 	INSTR_TIME_ACCUM_DIFF(instrument->times[stage], now, start);
 }
 
-/* The first call, begun at start, has ended: what no stage accounts for is the rest. */
+/*
+ * The first call, begun at start, has ended: time outside all stages is the
+ * rest.
+ */
 extern void HvInstrumentFirstCall(HvInstrument *instrument, instr_time start);
 
 /*
- * The query vector is done with: stats, whose counts the caller has filled, gets times and
- * buffers, is kept for HvLastScan and added to what all sessions see.
+ * The work on a query vector has ended: stats, whose counts the caller has
+ * filled, gets times and buffers, is kept for HvLastScan and added to the
+ * statistics of all sessions.
  */
 extern void HvInstrumentEnd(const HvInstrument *instrument, HvBuffers toast,
 							HvScanStats *stats);

@@ -6,10 +6,10 @@
  * NOTES
  *	  Hooks around ExecutorRun and ExecutorFinish remember the queries that are
  *	  running, inner ones on top; nothing of them is changed.  A scan looks for
- *	  its node in the plan of the innermost one, and learns on the way down what
- *	  each node wants of the next (hvwanted.h).  A scan that is reached in several
- *	  ways, through a CTE that is read twice, is wanted the most of what is wanted
- *	  on each; one that is not found, nobody knows how much of.
+ *	  its node in the plan of the innermost one, and finds on the way down what
+ *	  each node wants of the next (hvwanted.h).  If a scan is reached in several
+ *	  ways, through a CTE that is read twice, the largest number counts; for one
+ *	  that is not found the number is unknown.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -34,8 +34,8 @@
 #include "scan/hvwanted.h"
 
 /*
- * Nodes looked at before a search gives up.  CTEs that read each other twice make a
- * small plan a large tree.
+ * Nodes looked at before a search gives up.  CTEs that read each other twice
+ * make a small plan a large tree.
  */
 #define MOST_NODES	100000
 
@@ -50,7 +50,7 @@ static RunningQuery *innermost = NULL;
 static ExecutorRun_hook_type next_run_hook = NULL;
 static ExecutorFinish_hook_type next_finish_hook = NULL;
 
-/* Keeps the list of running queries, whatever way the inner one ends. */
+/* Keeps the list of running queries, also when the inner one fails. */
 static void
 run_hook(HV_EXECUTOR_RUN_PARAMS)
 {
@@ -71,7 +71,10 @@ run_hook(HV_EXECUTOR_RUN_PARAMS)
 	PG_END_TRY();
 }
 
-/* The same at the end of a query: what WITH has changed is read to its end there. */
+/*
+ * The same at the end of a query: what WITH has changed is read to its end
+ * there.
+ */
 static void
 finish_hook(QueryDesc *queryDesc)
 {
@@ -104,7 +107,7 @@ HvLimitInit(void)
 typedef struct Search
 {
 	IndexScanDesc scan;			/* NULL = parallel scans without a descriptor */
-	HvWanted		wanted;			/* of the node at hand */
+	HvWanted		wanted;			/* of the current node */
 	HvLimit		found;
 	int			nodes;			/* looked at */
 } Search;
@@ -183,7 +186,10 @@ note_scan(IndexScanState *node, Search *search)
 		0 : Max(found->rows, search->wanted.rows);
 }
 
-/* The rows that a node locks or changes may be looked at again, by a plan of their own. */
+/*
+ * The rows that a node locks or changes may be looked at again, by a plan of
+ * their own.
+ */
 static PlanState *
 recheck_plan(PlanState *node)
 {
@@ -205,7 +211,10 @@ visit_list(PlanState **nodes, int n, Search *search)
 	return false;
 }
 
-/* The nodes below one that wants the same of each.  (A foreign table has none that count.) */
+/*
+ * The nodes below one that wants the same of each.  (A foreign table has none
+ * that count.)
+ */
 static bool
 visit_children(PlanState *node, Search *search)
 {

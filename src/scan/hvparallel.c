@@ -4,16 +4,16 @@
  *	  What the participants of a parallel scan share.
  *
  * NOTES
- *	  The descriptor of a scan has a fixed size, as the executor wants it; what
- *	  grows is in a shared area of its own, made by the leader.  Everything
- *	  there is done by atomic operations: nobody waits for anybody.
+ *	  The descriptor of a scan has a fixed size, as the executor requires; what
+ *	  grows is in a shared area of its own, made by the leader.  It is changed
+ *	  by atomic operations alone: no participant waits for another.
  *
- *	  A set of claims only grows, which makes it simple.  It consists of tables,
- *	  each four times as large as the one before and divided into windows of
- *	  eight slots.  A key is looked for in its window of each table in
- *	  turn and put into the first free slot on that way.  Since no slot is ever
- *	  freed, two who bring the same key come to the same slot, and one of them
- *	  finds it taken by the other.
+ *	  A set of claims only grows, which makes it simple.  It consists of
+ *	  tables, each four times as large as the one before and divided into
+ *	  windows of eight slots.  A key is looked for in its window of each table
+ *	  in turn and put into the first free slot that is found.  Since no slot is
+ *	  ever freed, two participants with the same key come to the same slot, and
+ *	  one of them finds the key of the other there.
  *
  *	  The areas are not left to resource owners, which warn of what is released
  *	  at the end of a query, but to the memory context that they were opened in.
@@ -128,7 +128,7 @@ hvinitparallelscan(void *target)
 	}
 }
 
-/* The workers have ended, new ones have not been started yet. */
+/* The workers have ended, new ones have not been started. */
 void
 hvparallelrescan(IndexScanDesc scan)
 {
@@ -207,7 +207,10 @@ windows_of(int table)
 	return (Size) FIRST_WINDOWS << (2 * table);
 }
 
-/* Makes a table of a set unless somebody else is faster; returns which one counts. */
+/*
+ * Makes a table of a set unless another participant is faster; returns the
+ * valid one.
+ */
 static dsa_pointer
 make_table(HvParallel *parallel, ClaimSet set, int table)
 {
@@ -236,7 +239,9 @@ open_table(HvParallel *parallel, ClaimSet set, int table)
 	return parallel->tables[set][table] = dsa_get_address(parallel->area, pointer);
 }
 
-/* Puts key into a window; false if it is full, *first says whether key is new. */
+/*
+ * Puts key into a window; false if it is full, *first says whether key is new.
+ */
 static bool
 put_into_window(Slot *window, uint64 key, bool *first)
 {
@@ -274,6 +279,8 @@ claim(HvParallel *parallel, ClaimSet set, uint64 key)
 bool
 HvParallelClaimLeaf(HvParallel *parallel, BlockNumber block)
 {
+	/* the table of a set may have to be allocated */
+	Assert(InterruptHoldoffCount == 0 && BlockNumberIsValid(block));
 	return claim(parallel, CLAIMED_LEAVES, (uint64) block + 1);
 }
 

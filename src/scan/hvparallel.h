@@ -5,9 +5,9 @@
  *
  * NOTES
  *	  Each participant descends the tree by itself, in the same order of leaves,
- *	  and reads those that it is the first to claim.  A row that it wants
- *	  to rerank it claims too, so that each goes out once, whatever copies
- *	  of it there are.  src/README, "Parallel scans", says why none is lost.
+ *	  and reads those that it is the first to claim.  It claims each row before
+ *	  it reranks it, so that each is returned once, whatever copies of it there
+ *	  are.  src/README, "Parallel scans", explains why none is lost.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -42,22 +42,28 @@ typedef struct HvParallel HvParallel;
  */
 extern HvParallel *HvParallelJoin(IndexScanDesc scan, MemoryContext context);
 
-/* What the leader's plan wants of all participants together; without the node. */
+/*
+ * What the leader's plan wants of all participants together; without the node.
+ */
 extern HvLimit HvParallelLimit(const HvParallel *parallel);
 
 /*
  * The structure counter when the scan began: seq, read just now, if this
- * participant is the first to ask.  To be asked before any page of the tree is read.
+ * participant is the first that calls this.  To be called before any page of
+ * the tree is read.
  */
 extern uint64 HvParallelSince(HvParallel *parallel, uint64 seq);
 
 /*
  * Is this participant the one to read a leaf?  May allocate, so no page may be
- * locked.  Who is told so must read it.
+ * locked.  If so it must read it.
  */
 extern bool HvParallelClaimLeaf(HvParallel *parallel, BlockNumber block);
 
-/* Keeps those of n candidates that nobody else has; returns how many. */
+/*
+ * Keeps those of n candidates that this participant is the first to claim; how
+ * many.
+ */
 extern int	HvParallelClaimRows(HvParallel *parallel, HvCandidate *candidates, int n);
 
 /* What all participants have done so far, and a share of it to be added. */

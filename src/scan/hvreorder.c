@@ -18,7 +18,7 @@
 
 #include "scan/hvreorder.h"
 
-/* a row with its exact distance, waiting to go out */
+/* a row with its exact distance that can be taken */
 typedef struct RowInHand
 {
 	pairingheap_node node;
@@ -66,6 +66,7 @@ HvReorderInit(HvReorder *order, int nearest, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 
+	Assert(nearest >= 1 && nearest <= HV_REORDER_MOST_NEAREST);
 	memset(order, 0, sizeof(HvReorder));
 	order->context = context;
 	order->in_hand = pairingheap_allocate(compare_in_hand, NULL);
@@ -82,7 +83,7 @@ HvReorderFarthest(const HvReorder *order)
 	return DatumGetFloat8(binaryheap_first(order->nearest));
 }
 
-/* Takes a distance in among the nearest few, if it belongs there. */
+/* Adds a distance to the nearest few, if it is one of them. */
 static void
 note_distance(HvReorder *order, double distance)
 {
@@ -191,6 +192,7 @@ HvReorderReturn(HvReorder *order, HvRow *row)
 {
 	if (!take_nearest(&order->batch, row))
 		return false;
+	Assert(row->distance <= order->taken_distance || isnan(row->distance));
 	if (row->distance > order->returned_distance)
 		order->returned_distance = row->distance;
 	return true;

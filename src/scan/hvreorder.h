@@ -8,10 +8,10 @@
  *	  search says that no other can be nearer; those that pass the scan's filter
  *	  are kept for a batch; a batch that is whole is sorted and returned.
  *
- *	  A row may come in behind its place, that is nearer than one that was taken.  As
+ *	  A row may come out of turn, that is nearer than one that was taken.  As
  *	  long as no farther row was returned that does not matter, it is taken
- *	  next.  Then it is late: it may not break the order, nor be lost, so it
- *	  waits until there are no others.
+ *	  next.  After that it is late: it must not break the order, nor be lost,
+ *	  so it waits until there are no others.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -50,33 +50,36 @@ typedef struct HvReorder
 	HvRowList	batch;
 } HvReorder;
 
-/* The most that Farthest can be asked for. */
+/* The largest number of nearest rows that Farthest can be for. */
 #define HV_REORDER_MOST_NEAREST	16384
 
 /*
- * Empty; memory is taken from context.  nearest, 1 .. HV_REORDER_MOST_NEAREST: how many
- * of the nearest rows Farthest is about.
+ * Empty; memory is taken from context.  nearest, 1 .. HV_REORDER_MOST_NEAREST:
+ * how many of the nearest rows Farthest is about.
  */
 extern void HvReorderInit(HvReorder *order, int nearest, MemoryContext context);
 
-/* Takes in a row; true if it comes behind its place. */
+/* Adds a row; true if it comes out of turn. */
 extern bool HvReorderAdd(HvReorder *order, const HvRow *row);
 
 /*
- * The distance of the farthest of the nearest few of all rows taken in so far, sent or
- * not; INFINITY while they are fewer.
+ * The distance of the farthest of the nearest few of all rows taken in so far,
+ * sent or not; INFINITY while they are fewer.
  */
 extern double HvReorderFarthest(const HvReorder *order);
 
-/* The nearest row in hand, NULL if there is none; late ones do not count. */
+/*
+ * The nearest row that can be taken, NULL if there is none; late ones do not
+ * count.
+ */
 extern const HvRow *HvReorderNearest(const HvReorder *order);
 
-/* Is there a row in hand that has a distance?  Zero vectors sort last. */
+/* Is there a row to take that has a distance?  Zero vectors sort last. */
 extern bool HvReorderHasNumber(const HvReorder *order);
 
 /*
- * Takes the next row; late ones after all others that have a distance.  False if
- * none is left.
+ * Takes the next row; late ones after all others that have a distance.  False
+ * if none is left.
  */
 extern bool HvReorderTake(HvReorder *order, HvRow *row);
 

@@ -5,9 +5,9 @@
  *
  * NOTES
  *	  A window of candidates is visited in block order: rows of one page then
- *	  share a pin, and once a read has missed the cache, the blocks to come
- *	  are asked for ahead.  Vectors in the TOAST table follow in a second pass,
- *	  in the order of their numbers, which is mostly that of their blocks.
+ *	  share a pin, and once a read has missed the cache, the next blocks are
+ *	  prefetched.  Vectors in the TOAST table follow in a second pass, in the
+ *	  order of their numbers, which is mostly that of their blocks.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -22,11 +22,12 @@
 #include "miscadmin.h"
 
 #include "scan/hvrerank.h"
+#include "storage/hvstore.h"
 
-/* blocks asked for ahead: the queue depth at which flash storage levels off */
+/* blocks prefetched: the queue depth at which flash storage levels off */
 #define PREFETCH_ROWS	32
 
-/* a row whose vector stands in the TOAST table */
+/* a row whose vector is stored in the TOAST table */
 typedef struct Outside
 {
 	struct varatt_external pointer;
@@ -72,8 +73,9 @@ measure(const Window *window, HvRow *row, HvVectorView *view)
 }
 
 /*
- * The rows, and the distances of vectors that stand in them.  A row is measured
- * when the next one has been fetched: its bytes come from memory meanwhile.
+ * The rows, and the distances of vectors that are stored in them.  A row is
+ * measured when the next one has been fetched: its bytes come from memory
+ * meanwhile.
  */
 static void
 look_at_rows(Window *window, const HvCandidate *candidates, int n)
@@ -133,7 +135,10 @@ compare_outside(const void *a, const void *b)
 	return va < vb ? -1 : (va > vb ? 1 : 0);
 }
 
-/* The distances of vectors outside, in the order in which most of them were written. */
+/*
+ * The distances of vectors outside, in the order in which most of them were
+ * written.
+ */
 static void
 load_vectors(Window *window)
 {
@@ -168,11 +173,13 @@ HvRerankWindow(HvHeap *heap, const HvVectorView *query, HvCandidate *candidates,
 		.heap = heap, .query = query, .metric = HvHeapType(heap)->metric, .rows = rows
 	};
 
+	Assert(n > 0 && HvStoreNoPageIsLocked());
 	window.misses = pgBufferUsage.shared_blks_read;
 	window.outside = HvHeapAlloc(heap, n * sizeof(Outside));
 	sort_by_row(candidates, n);
 	look_at_rows(&window, candidates, n);
 	load_vectors(&window);
 	HvHeapRelease(heap);
+	Assert(window.nrows <= n && window.noutside <= window.nrows);
 	return window.nrows;
 }

@@ -1,26 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * hvscan.c
- *	  Ordered index scans: a state machine that stops and goes on at will.
+ *	  Ordered index scans: a state machine that can stop after every row.
  *
  * NOTES
- *	  The executor asks for one row at a time and never says how many it
- *	  wants.  Each time, the scan does what is needed before the next row may
- *	  go out, and no more:
+ *	  The executor asks for one row at a time and never says how many it wants.
+ *	  Each time, the scan does what is needed before the next row can be taken:
  *
  *	  1. read leaves until as many were read as the sizing rule wants for a row
  *		 of this rank;
  *	  2. rerank candidates until none is left whose lower bound is below the
- *		 exact distance of the nearest row in hand;
+ *		 exact distance of the nearest row that was not taken;
  *	  3. take that row.
  *
- *	  When the rows in hand are used up it goes on with more leaves, to the last
+ *	  When all measured rows are taken it goes on with more leaves, to the last
  *	  one of the index.
  *
- *	  Rows that were taken are returned in batches (hvbatch.h).  A row that turns
- *	  up nearer than one already returned is late.  It must not go out of order, nor
- *	  be lost: it waits until everything else is out.  One who is known to take all
- *	  rows gets every leaf read first; so does a tree of one page.
+ *	  Rows that were taken are returned in batches (hvbatch.h).  A row that is
+ *	  found nearer than one already returned is late: it waits until all others
+ *	  are returned.  For a plan that takes all rows, and in a tree of one page,
+ *	  every leaf is read first.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -51,18 +50,18 @@
 #include "scan/hvsearch.h"
 
 /*
- * Candidates reranked at a time.  Small at first, since each row in hand
- * tightens the bound for the next window; larger far out, for the sake of the
+ * Candidates reranked at a time.  Few at first, since each measured row
+ * tightens the bound for the next window; more later, for the sake of the
  * block order.
  */
 #define MIN_WINDOW	16
 #define MAX_WINDOW	1024
 
-/* leaves read between two looks at the rows in them, and the share of those read before */
+/* leaves read between two reranks, and the share of those read before */
 #define LEAST_STEP	8
 #define STEP_SHARE	8
 
-/* how much of what a late row tells is believed */
+/* how much of the error of a late row's bound becomes slack */
 #define SLACK_SHARE	0.5
 
 typedef struct HvScan
@@ -70,19 +69,19 @@ typedef struct HvScan
 	MemoryContext context;		/* as long as the scan */
 	MemoryContext query_context;	/* as long as one query vector */
 	const HvTypeInfo *type;
-	HvHeap	   *heap;			/* NULL before the first row is asked for */
+	HvHeap	   *heap;			/* NULL before the first row */
 	HvParallel *parallel;		/* NULL unless there are other participants */
 
 	/* all below belongs to the current query vector */
 	bool		started;
 	bool		any_order;		/* distances are all alike or unknown */
-	bool		everything_first;	/* read all before the first row goes out */
+	bool		everything_first;	/* read all before the first row is taken */
 	bool		cut_short;		/* max_scan_tuples was reached */
 	HvVectorView query;
 	double		query_norm;
 	HvSearch	search;
-	HvReorder	order;			/* rows waiting to go out */
-	HvBatch		batch;			/* how they do */
+	HvReorder	order;			/* measured rows */
+	HvBatch		batch;			/* how they are returned */
 	double		slack;			/* by how much the bounds have been off, squared */
 	double		rows_wanted;	/* by the query, 0 = unknown */
 	HvGoal		sizes;			/* of a goal for the rank below */
@@ -96,11 +95,11 @@ typedef struct HvScan
 	HvCandidate *bounds;		/* the same candidates with their keys */
 	int			nbounds;
 	int			window_size;
-	HvDistCache *memo;			/* of rows sent, made for the first one */
+	HvDistCache *dist_cache;	/* of rows sent, made for the first one */
 	HvInstrument instrument;
 } HvScan;
 
-/* The query vector is done with: what it took counts now. */
+/* Ends the work on a query vector: adds it to the statistics. */
 static void
 finish_query(IndexScanDesc scan)
 {
@@ -165,7 +164,7 @@ hvendscan(IndexScanDesc scan)
 	MemoryContextDelete(state->context);
 }
 
-/* What this scan can do nothing about is an error before it does anything. */
+/* Errors on a scan that is not supported, before any work is done. */
 static void
 check_scan(IndexScanDesc scan)
 {
@@ -183,7 +182,7 @@ check_scan(IndexScanDesc scan)
 static void
 take_query(HvScan *state, ScanKey key)
 {
-	/* nothing of the last query vector may be left */
+	/* forget the last query vector */
 	memset(&state->query, 0, sizeof(HvVectorView));
 	state->any_order = (key->sk_flags & SK_ISNULL) != 0;
 	if (state->any_order)
@@ -191,11 +190,11 @@ take_query(HvScan *state, ScanKey key)
 	state->type->open(key->sk_argument, &state->query);
 	state->query_norm = HvMetricNorm(state->query.values, state->query.dim);
 
-	/* every cosine distance of it is NaN, every inner product 0 */
+	/* every cosine distance to it is NaN, every inner product 0 */
 	state->any_order = state->query_norm == 0 && !HvSpaceZeroHasOrder(state->type->metric);
 }
 
-/* A vector to search with where the query gives none: any will do. */
+/* A vector to search with where the query has none: any will do. */
 static void
 make_up_query(HvScan *state, Relation index)
 {
@@ -207,7 +206,7 @@ make_up_query(HvScan *state, Relation index)
 	state->query.owned = NULL;
 }
 
-/* Of how many of the nearest rows the farthest is what leaves are held against. */
+/* Leaves are compared with the farthest of so many of the nearest rows. */
 static int
 nearest_to_know(const HvScan *state)
 {
@@ -244,7 +243,7 @@ start_scan(IndexScanDesc scan)
 	state->rows_wanted = state->batch.limit.rows;
 	HvReorderInit(&state->order, nearest_to_know(state), state->query_context);
 	state->window_size = 0;
-	state->memo = NULL;
+	state->dist_cache = NULL;
 	take_query(state, &scan->orderByData[0]);
 	if (state->any_order && state->query.dim == 0)
 		make_up_query(state, scan->indexRelation);
@@ -256,7 +255,7 @@ start_scan(IndexScanDesc scan)
 	MemoryContextSwitchTo(old);
 }
 
-/* May another window be needed before the next row goes out? */
+/* May another window be needed before the next row is taken? */
 static bool
 rerank_is_due(const HvScan *state)
 {
@@ -278,7 +277,7 @@ square_of(const HvScan *state, double distance)
 	return HvSpaceSquareOf(&state->search.index->space, distance, state->query_norm);
 }
 
-/* The nearest row in hand, as far as bounds are compared with it. */
+/* What lower bounds are compared with: the nearest row that was not taken. */
 static double
 current_bound(const HvScan *state)
 {
@@ -291,10 +290,10 @@ current_bound(const HvScan *state)
 }
 
 /*
- * A row is late because its leaf was read late, or because its bound was too high.
- * The latter tells how far bounds are off.  From then on all of them get that much
- * more room, or a part of it, since one row may be an exception.  A few rows
- * come without any; for a scan that a filter makes long it is the
+ * A row is late because its leaf was read late, or because its bound was too
+ * high.  The latter shows how far bounds are off.  From then on all of them
+ * get that much slack, or a share of it, since one row may be an exception.
+ * For a few rows there is none; in a long scan with a filter it is the
  * difference between .92 and .98 of the nearest rows that pass.
  */
 static void
@@ -315,6 +314,7 @@ learn_from_late_row(HvScan *state, const HvRow *row)
 static void
 reserve_window(HvScan *state, int size)
 {
+	Assert(size > 0 && size <= MAX_WINDOW);
 	if (size <= state->window_size)
 		return;
 	size = Min(2 * size, MAX_WINDOW);
@@ -324,7 +324,7 @@ reserve_window(HvScan *state, int size)
 	state->window_size = size;
 }
 
-/* Takes up to max candidates below bound that no other participant has: how many. */
+/* Takes up to max candidates below bound that are claimed by no other. */
 static int
 take_candidates(HvScan *state, double bound, int max, HvCandidate *out)
 {
@@ -371,6 +371,7 @@ rerank_window(HvScan *state, double bound)
 	state->nbounds = taken;
 	before = HvBuffersNow();
 	visible = HvRerankWindow(state->heap, &state->query, state->window, taken, state->rows);
+	Assert(visible <= taken && taken <= state->window_size);
 	HvBuffersAddSince(&state->instrument.rerank_buffers, before);
 	for (int i = 0; i < visible; i++)
 	{
@@ -384,7 +385,7 @@ rerank_window(HvScan *state, double bound)
 	return true;
 }
 
-/* Has the user's bound on the work been reached?  Says so once. */
+/* Has max_scan_tuples been reached?  Warns once. */
 static bool
 is_cut_short(HvScan *state)
 {
@@ -407,7 +408,7 @@ is_cut_short(HvScan *state)
 	return true;
 }
 
-/* Rows that have gone out, from all participants. */
+/* Rows that all participants have taken. */
 static int64
 sent_by_all(const HvScan *state)
 {
@@ -430,10 +431,12 @@ size_goals(HvScan *state, double rank)
 }
 
 /*
- * How many leaves are read before the next row goes out, and how near they must be.
+ * How many leaves are read before the next row is taken, and how near they
+ * must be.
  *
- * "near" is the farthest of the nearest rows that the query asks for, or of the nearest
- * ten where that is unknown; for the rows beyond those, the one that would go out next.
+ * "near" is the farthest of the nearest rows that the query wants, or of the
+ * nearest ten where that is unknown; for the rows beyond those, the one that
+ * would be taken next.
  */
 static HvGoal
 next_goal(HvScan *state)
@@ -442,6 +445,7 @@ next_goal(HvScan *state)
 	double		rank = Max(sent + 1, state->rows_wanted);
 	HvGoal		goal = {.leaves = INT_MAX};
 
+	Assert(state->started && rank >= 1);
 	if (state->everything_first)
 		return goal;
 	size_goals(state, rank);
@@ -460,9 +464,9 @@ next_goal(HvScan *state)
 }
 
 /*
- * One step towards a goal that is not reached.  A scan that may stop early must know
- * its nearest rows, so it measures what it has met before it reads on; one that has to
- * read so many leaves anyway reads them first.
+ * One step towards a goal that is not reached.  A scan that may stop early
+ * must know its nearest rows, so it reranks candidates before it reads more
+ * leaves; one that reads so many leaves in any case reads them first.
  */
 static void
 approach(HvScan *state, HvGoal goal)
@@ -487,10 +491,7 @@ approach(HvScan *state, HvGoal goal)
 	state->everything_first |= HvSearchIsOnePage(search);
 }
 
-/*
- * Does the work that must be done before the next row.  How many leaves are read is
- * a matter of all participants; what they read each reranks by itself.
- */
+/* Does the work before the next row.  Each participant reranks what it has read. */
 static void
 prepare_next_row(HvScan *state)
 {
@@ -527,20 +528,20 @@ take_row(void *scan_state, HvRow *row)
 	return true;
 }
 
-/* Tells the operators the distance of a row that is sent with an out-of-line vector. */
+/* Notes for the operators the distance of a row with an out-of-line vector. */
 static void
 note_distance(HvScan *state, const HvRow *row)
 {
 	if (!OidIsValid(row->value))
 		return;
-	if (state->memo == NULL)
-		state->memo = HvDistCacheBegin(HvHeapToastTable(state->heap), state->type,
-								  &state->query, state->query_context);
-	if (state->memo)
-		HvDistCacheAdd(state->memo, row->value, row->distance);
+	if (state->dist_cache == NULL)
+		state->dist_cache = HvDistCacheBegin(HvHeapToastTable(state->heap), state->type,
+											 &state->query, state->query_context);
+	if (state->dist_cache)
+		HvDistCacheAdd(state->dist_cache, row->value, row->distance);
 }
 
-/* With nothing to order by, candidates go out as they come. */
+/* With nothing to order by, candidates are returned as they are found. */
 static bool
 next_in_any_order(HvScan *state, uint64 *id)
 {

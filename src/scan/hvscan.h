@@ -19,8 +19,9 @@
 #include "access/sdir.h"
 
 /*
- * Says how many rows will be asked for, after a rescan and before the first row: for
- * callers that are no executor, whose LIMIT the scan would find by itself.
+ * Sets how many rows the caller wants, after a rescan and before the first
+ * row: for callers other than the executor, whose LIMIT the scan finds by
+ * itself.
  */
 extern void HvScanSetRows(IndexScanDesc scan, double rows);
 

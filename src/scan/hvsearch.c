@@ -5,12 +5,12 @@
  *
  * NOTES
  *	  Splits go on while a search runs, possibly for hours if it is a cursor.
- *	  Whatever moves tuples stamps the pages they move to and from with the
- *	  next value of the structure counter.  So a tuple that this search
- *	  could have missed stands on a leaf that it has not read, or on one whose
- *	  stamp is newer than its own: after the last leaf of the descent, those
- *	  leaves are swept up in block order, again and again until the counter
- *	  stands still.  An approximate search rarely gets that far.
+ *	  Every change that moves tuples stamps the pages they move to and from
+ *	  with the next value of the structure counter.  So a tuple that this
+ *	  search could have missed is on a leaf that it has not read, or on one
+ *	  whose stamp is newer than its own: after the last leaf of the descent, a
+ *	  sweep reads those leaves in block order, again and again until the
+ *	  counter no longer changes.  An approximate search rarely gets that far.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -36,33 +36,34 @@
 #include "tree/hvwalk.h"
 
 /*
- * The fewest nodes opened a level.  With 4 the ceiling of recall in 16 leaves is
- * the same on fashion-mnist and a point lower on a million generated vectors.
+ * The fewest nodes opened a level.  With 4 the ceiling of recall in 16 leaves
+ * is the same on fashion-mnist and a point lower on a million generated
+ * vectors.
  */
 #define MIN_BEAM		8
 
-/* sweeps before splits are held up; the second rarely finds anything */
+/* sweeps before splits are blocked; the second rarely finds anything */
 #define FREE_SWEEPS		3
 
 /* the mean cannot change so often while a query begins: more mean damage */
 #define MOST_ATTEMPTS	100
 
-/* as good as all of them */
+/* more than any index has */
 #define MOST_LEAVES		(1 << 29)
 
 /*
- * Leaves that are looked for at first by who may stop soon; then as many again as were
- * read.  (Others look for as many as they will read.)
+ * Leaves that a search which may stop early looks for at first; then as many
+ * again as it has read.  (Others look for as many as they will read.)
  */
 #define FIRST_STEP		16
 
-/* leaves read between two looks at what is worth refining */
+/* leaves read between two updates of the cutoff */
 #define LEAVES_A_ROUND	8
 
-/* leaves asked for ahead once the cache has missed */
+/* leaves prefetched once the cache has missed */
 #define PREFETCH_LEAVES 16
 
-/* Centres, rotates and quantises the query for the index as it is now. */
+/* Centers, rotates and quantizes the query for the index as it is now. */
 static void
 prepare(HvSearch *search)
 {
@@ -108,6 +109,7 @@ HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query, do
 {
 	instr_time	start;
 
+	Assert(HvStoreNoPageIsLocked());
 	INSTR_TIME_SET_CURRENT(start);
 	memset(search, 0, sizeof(HvSearch));
 	search->relation = relation;
@@ -140,9 +142,9 @@ HvSearchLeaves(const HvSearch *search)
 }
 
 /*
- * Finds leaves, so that "leaves" can be given out in all.  Should the tree turn
- * out to be about another mean than the query (it was given one just now), the
- * query is prepared again.
+ * Finds leaves, so that "leaves" can be given out in all.  If the tree is
+ * about another mean than the query (the mean has just changed), the query is
+ * prepared again.
  */
 static void
 widen(HvSearch *search, int leaves)
@@ -163,14 +165,17 @@ widen(HvSearch *search, int leaves)
 	HvInstrumentAdd(search->instrument, HV_STAGE_TREE, start);
 }
 
-/* Block numbers come from pages, which may be damaged; no int holds the largest. */
+/*
+ * Block numbers come from pages, which may be damaged; no int holds the
+ * largest.
+ */
 static bool
 was_read(const HvSearch *search, BlockNumber block)
 {
 	return block <= INT_MAX && bms_is_member((int) block, search->seen_leaves);
 }
 
-/* Is a leaf that was found to be read here?  Then no other participant will read it. */
+/* Is this participant the one that reads a leaf that was found? */
 static bool
 is_mine(HvSearch *search, BlockNumber block)
 {
@@ -191,18 +196,19 @@ count_leaf(HvSearch *search, BlockNumber block, int tuples)
 }
 
 /*
- * Pours a leaf, locked and then released, into the pool, where "out" has room for it,
- * if it is ours or has a stamp above newer_than.  Returns where a split put its other
- * half, if one did.
+ * Adds the tuples of a leaf, locked and then released, to the candidates, where
+ * "out" has room for them, if the leaf is ours or has a stamp above newer_than.
+ * Returns where a split put its other half, if there was one.
  */
 static BlockNumber
-pour_page(HvSearch *search, BlockNumber block, bool mine, Page page, Buffer buffer,
+score_page(HvSearch *search, BlockNumber block, bool mine, Page page, Buffer buffer,
 		  uint64 newer_than, HvCandidate *out)
 {
 	BlockNumber other_half = InvalidBlockNumber;
 	int			n = 0;
 	bool		is_leaf;
 
+	Assert(HvStorePageIsLocked(buffer));
 	is_leaf = HvPageKindOf(page) == HV_PAGE_LEAF &&
 		(mine || HvPageGetOpaque(page)->seq > newer_than);
 	if (is_leaf)
@@ -220,14 +226,15 @@ pour_page(HvSearch *search, BlockNumber block, bool mine, Page page, Buffer buff
 	return other_half;
 }
 
-/* Room in the pool for any leaf; to be made before a page is locked. */
+/* Room for the candidates of any leaf; to be made before a page is locked. */
 static HvCandidate *
 reserve(HvSearch *search)
 {
+	Assert(HvStoreNoPageIsLocked());
 	return HvCandidatesReserve(&search->candidates, search->index->layout.leaf_capacity);
 }
 
-/* Reads one leaf: the descent names it, or a link, which is a hint and may lead anywhere. */
+/* Reads one leaf.  The descent names it, or a link, which is only a hint. */
 static BlockNumber
 read_leaf_page(HvSearch *search, BlockNumber block, bool is_link)
 {
@@ -239,10 +246,10 @@ read_leaf_page(HvSearch *search, BlockNumber block, bool is_link)
 
 	if (page == NULL)
 		return InvalidBlockNumber;
-	return pour_page(search, block, true, page, buffer, search->since, out);
+	return score_page(search, block, true, page, buffer, search->since, out);
 }
 
-/* Pours a leaf and what was split off it since the search began. */
+/* Reads a leaf and what was split off it since the search began. */
 static void
 read_leaf(HvSearch *search, BlockNumber block)
 {
@@ -258,9 +265,9 @@ read_leaf(HvSearch *search, BlockNumber block)
 }
 
 /*
- * Reads every leaf that was not read yet or has taken part in a split since
- * "newer_than", in block order.  The latter are read by every participant that sweeps:
- * who else has read them may have done so before.
+ * Reads every leaf that was not read yet or has a stamp above "newer_than", in
+ * block order.  The latter are read by every participant that sweeps: the
+ * others may have read them before they got the stamp.
  */
 static void
 sweep(HvSearch *search, uint64 newer_than)
@@ -279,7 +286,7 @@ sweep(HvSearch *search, uint64 newer_than)
 		Page		page = HvStoreLock(search->relation, &search->index->layout, &buffer);
 
 		if (page)
-			(void) pour_page(search, block, mine, page, buffer, newer_than, out);
+			(void) score_page(search, block, mine, page, buffer, newer_than, out);
 		HV_DEBUG_POINT("scan-swept");
 		CHECK_FOR_INTERRUPTS();
 		out = reserve(search);
@@ -290,8 +297,8 @@ sweep(HvSearch *search, uint64 newer_than)
 
 /*
  * The descent has given out its last leaf: find what splits may have hidden.
- * Where splits come faster than sweeps, the last one holds them up; on a standby,
- * where nothing can, the sweeps go on until replay lets one through.
+ * Where splits come faster than sweeps, the last sweep blocks them; on a
+ * standby, where nothing can, the sweeps go on until none comes in between.
  */
 static void
 finish(HvSearch *search)
@@ -299,6 +306,7 @@ finish(HvSearch *search)
 	uint64		done = search->since;
 	bool		locked = false;
 
+	Assert(HvDescentExhausted(&search->descent));
 	HvDescentVerify(&search->descent);
 	for (int sweeps = 0;; sweeps++)
 	{
@@ -325,7 +333,7 @@ finish(HvSearch *search)
 	search->exhausted = true;
 }
 
-/* Asks for the next leaves to be read, if the last ones were not in the cache. */
+/* Prefetches the next leaves, if the last ones were not in the cache. */
 static void
 prefetch_leaves(const HvSearch *search)
 {
@@ -337,9 +345,9 @@ prefetch_leaves(const HvSearch *search)
 }
 
 /*
- * Has the processor bring the leaf after this one from memory, meanwhile.  60,000 rows of
- * fashion-mnist, recall@10 .969, six sessions of each in turns: median p50 .139 ms without,
- * .130 with it.
+ * Makes the processor load the leaf after this one from memory, meanwhile.
+ * 60,000 rows of fashion-mnist, recall@10 .969, six sessions of each in turns:
+ * median p50 .139 ms without, .130 with it.
  */
 static void
 expect_leaf(const HvSearch *search)
@@ -351,8 +359,8 @@ expect_leaf(const HvSearch *search)
 }
 
 /*
- * Tightens the scorer's cutoff.  That takes a pass over the pool, so it is done
- * often at first and then only as the pool grows by half.
+ * Tightens the scorer's cutoff.  That takes a pass over the candidates, so it
+ * is done often at first and then whenever they have grown by half.
  */
 static void
 update_cutoff(HvSearch *search)
@@ -375,7 +383,9 @@ HvSearchHasArrived(const HvSearch *search, HvGoal goal)
 		HvSizingHasArrived(goal.stop, bottom->nodes[bottom->taken].key, goal.near);
 }
 
-/* Reads the next few leaves, to the goal; false where the descent has no more. */
+/*
+ * Reads the next few leaves, to the goal; false where the descent has no more.
+ */
 static bool
 read_round(HvSearch *search, int leaves, HvGoal goal)
 {
@@ -406,6 +416,7 @@ HvSearchApproach(HvSearch *search, HvGoal goal)
 {
 	MemoryContext old = MemoryContextSwitchTo(search->context);
 
+	Assert(goal.leaves >= 0 && HvStoreNoPageIsLocked());
 	while (!HvSearchHasArrived(search, goal))
 	{
 		int			missing = goal.leaves - HvSearchLeaves(search);
@@ -416,10 +427,14 @@ HvSearchApproach(HvSearch *search, HvGoal goal)
 			continue;
 
 		given = search->descent.levels[0].taken;
-		/* a search that may stop soon goes by the steps that a trace takes (hvtrace.c) */
+		/*
+		 * a search that may stop early takes the steps of a trace (hvtrace.c)
+		 */
 		if (goal.stop > 0)
 			missing = Min(missing, Max(given, FIRST_STEP));
-		/* some that were given out were gone or read before: count from there */
+		/*
+		 * some that were given out were gone, or read before: count from there
+		 */
 		widen(search, given + Min(missing, MOST_LEAVES));
 		HV_DEBUG_POINT("scan-descended");
 		if (HvDescentExhausted(&search->descent))

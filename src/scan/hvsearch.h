@@ -4,9 +4,9 @@
  *	  From a query vector to candidate rows: the index side of a scan.
  *
  * NOTES
- *	  A search reads leaves in order of their distance and pours their tuples
- *	  into a pool.  It can be carried on until every tuple of the index is in
- *	  the pool, whatever splits happen meanwhile.
+ *	  A search reads leaves in order of their distance and adds their tuples to
+ *	  the candidates.  It can go on until every tuple of the index is among
+ *	  them, whatever splits happen meanwhile.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -36,7 +36,7 @@ typedef struct HvSearch
 	HvIndex    *index;			/* as of the beginning */
 	HvSizing	sizing;
 	const HvVectorView *query;
-	double		rows;			/* that the query asks for, 0 = unknown */
+	double		rows;			/* that the query wants, 0 = unknown */
 	HvParallel *parallel;		/* NULL unless there are other participants */
 	HvQuery    *prepared;
 	uint64		since;			/* structure counter when the search began: stays when
@@ -49,7 +49,7 @@ typedef struct HvSearch
 	int			leaves_read;
 	int64		leaf_tuples;
 	int64		cutoff_tuples;	/* of them when the scorer's cutoff was taken */
-	bool		exhausted;		/* everything is in the pool */
+	bool		exhausted;		/* every tuple is among the candidates */
 	HvInstrument *instrument;
 } HvSearch;
 
@@ -59,13 +59,14 @@ typedef struct HvGoal
 	int			leaves;			/* to be read at most, by all participants */
 	double		least;			/* to be read in any case */
 	double		stop;			/* of HvSizing, 0 = all of them are read */
-	double		near;			/* the squared distance that the next leaf is held against */
+	double		near;			/* squared distance that the next leaf is compared with */
 } HvGoal;
 
 /*
- * One search object serves one scan; memory comes from the current context, which must
- * be the one that is reset with the query vector.  rows is how many the query asks for,
- * 0 = unknown.  In a parallel scan it is this participant's part of it.
+ * One search object serves one scan; memory comes from the current context,
+ * which must be the one that is reset with the query vector.  rows is how many
+ * the query wants, 0 = unknown.  In a parallel scan it is this participant's
+ * share of it.
  */
 extern void HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
 						  double rows, HvParallel *parallel, HvInstrument *instrument);
@@ -77,13 +78,16 @@ extern int	HvSearchLeaves(const HvSearch *search);
 extern bool HvSearchIsOnePage(const HvSearch *search);
 
 /*
- * Reads leaves until the goal is reached, or none is left.  Locks one page at a time,
- * none on return.  HasArrived: would it read nothing at all?
+ * Reads leaves until the goal is reached, or none is left.  Locks one page at
+ * a time, none on return.  HasArrived: would it read nothing at all?
  */
 extern void HvSearchApproach(HvSearch *search, HvGoal goal);
 extern bool HvSearchHasArrived(const HvSearch *search, HvGoal goal);
 
-/* The same until so many leaves have been read in all, by whatever participant. */
+/*
+ * The same until so many leaves have been read in all, by whatever
+ * participant.
+ */
 extern void HvSearchVisit(HvSearch *search, int leaves);
 
 /* Fills in the counts of an account that are the search's. */

@@ -5,21 +5,21 @@
  *
  * NOTES
  *	  A table of fixed size with one entry for each index.  A scan counts for
- *	  itself and comes here once, when it ends: it takes the lock of the table
- *	  shared, finds the entry and adds to it by atomic operations.  Only a new
- *	  entry, and a reset, take the lock exclusively.
+ *	  itself and adds its counts here once, when it ends: it takes the lock of
+ *	  the table shared, finds the entry and adds to it by atomic operations.
+ *	  Only a new entry, and a reset, take the lock exclusively.
  *
- *	  If all entries are in use, one that nobody has added to for a while goes
- *	  to the new index (the clock of shared buffers, with one bit), so nobody
- *	  need tell the table of dropped indexes, dropped databases, or those of
- *	  temporary tables.  Its scans still count among the forgotten ones.
+ *	  If all entries are in use, one that no scan has added to for a while is
+ *	  evicted for the new index (the clock of shared buffers, with one bit).
+ *	  So dropped indexes, dropped databases, and indexes of temporary tables
+ *	  need not be removed.  The scans of evicted entries are counted as
+ *	  forgotten.
  *
- *	  An entry belongs to the number of an index.  The number of a dropped one
- *	  may be given to another index after four billion others; that one would
- *	  go on counting where the old one has ended, until a reset.
+ *	  An entry belongs to the OID of an index.  The OID of a dropped one may be
+ *	  given to another index after four billion others; that one would go on
+ *	  counting where the old one has ended, until a reset.
  *
- *	  A reader sees each counter as it is at that moment, not all of them at
- *	  one.
+ *	  A reader sees each counter at another moment.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -98,8 +98,8 @@ init_shared_table(void *memory)
 }
 
 /*
- * The table of this server, or of this backend.  The name has the size in it, as
- * an update of the extension must not find a table of another shape.
+ * The table of this server, or of this backend.  The name has the size in it,
+ * as an update of the extension must not find a table of another shape.
  */
 static void
 attach(void)
@@ -136,7 +136,7 @@ unlock_table(void)
 		LWLockRelease(&table->lock);
 }
 
-/* Entries (lock held) ------------------------------------------------------- */
+/* Entries (lock held) ----------------------------------------------------- */
 
 static int *
 list_of(Oid database, Oid index)
@@ -165,7 +165,7 @@ clear_entry(Entry *entry)
 		pg_atomic_write_u64(&entry->buckets[i], 0);
 }
 
-/* Takes away the entry that the clock points out; returns its place. */
+/* Evicts the entry that the clock selects; returns its place. */
 static int
 evict(void)
 {
@@ -173,6 +173,7 @@ evict(void)
 	int			at;
 	Entry	   *entry;
 
+	Assert(table->nentries == HV_STAT_INDEXES);
 	do
 	{
 		at = table->hand;
@@ -196,6 +197,7 @@ make_entry(Oid database, Oid index)
 	int			at;
 	Entry	   *entry;
 
+	Assert(!table_is_shared || LWLockHeldByMeInMode(&table->lock, LW_EXCLUSIVE));
 	if (table->nentries < HV_STAT_INDEXES)
 	{
 		at = table->nentries++;
@@ -231,6 +233,7 @@ bucket_of(uint64 us)
 		return (int) us;
 	octave = pg_leftmost_one_pos64(us);
 	bucket = (octave - 2) * 8 + (int) (us >> (octave - 3) & 7);
+	Assert(bucket >= 8);
 	return Min(bucket, HV_STAT_BUCKETS - 1);
 }
 

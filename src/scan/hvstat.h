@@ -51,13 +51,13 @@ typedef enum HvStatCounter
 } HvStatCounter;
 
 /*
- * Scans by how long they took: whole microseconds up to 8, then eight buckets to
- * each doubling, so that a bucket is an eighth of its time wide or less; the last
- * one ends after 18 minutes and takes all that is longer.
+ * Scans by how long they took: whole microseconds up to 8, then eight buckets
+ * to each doubling, so that a bucket is an eighth of its time wide or less;
+ * the last one ends after 18 minutes and takes all that is longer.
  */
 #define HV_STAT_BUCKETS 224
 
-/* one index, as it stood when it was read */
+/* one index, as it was when it was read */
 typedef struct HvStatRow
 {
 	Oid			index;
@@ -71,24 +71,30 @@ typedef struct HvStatTotals
 {
 	bool		shared;			/* by all backends */
 	int			indexes;		/* that have an entry */
-	uint64		forgotten;		/* scans of indexes whose entry went to another */
+	uint64		forgotten;		/* scans of indexes whose entry was evicted */
 } HvStatTotals;
 
 /* Counts a scan that has ended, of an index of the current database. */
 extern void HvStatAddScan(const HvScanStats *scan);
 
-/* The entries of the current database, in the current memory context; *n: how many. */
+/*
+ * The entries of the current database, in the current memory context; *n: how
+ * many.
+ */
 extern HvStatRow *HvStatRead(int *n);
 
 extern void HvStatReadTotals(HvStatTotals *totals);
 
 /*
- * Lets the counts of an index of the current database begin anew, InvalidOid: of
- * all of them.
+ * Sets the counts of an index of the current database to zero, InvalidOid:
+ * those of all of them.
  */
 extern void HvStatReset(Oid index);
 
-/* The time in microseconds that a share of the scans of an index did not exceed, about. */
+/*
+ * The time in microseconds that a share of the scans of an index did not
+ * exceed, about.
+ */
 extern double HvStatQuantile(const HvStatRow *row, double share);
 
 #endif							/* HVSTAT_H */

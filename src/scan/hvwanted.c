@@ -10,15 +10,15 @@
  *		not sorted, a table that is changed;
  *
  *	  - everything, for the sake of the order: a MergeJoin.  It may stop early, but
- *		nobody knows when, and rows that come late would find no partner;
+ *		it is not known when, and rows that come late would find no partner;
  *
  *	  - so many rows: a LIMIT, a condition on row_number() that ends a window.  A
  *		node that drops rows wants at least as many as are wanted of it; where the
  *		planner expects that all of them will not be enough, it wants all;
  *
- *	  - nobody knows: the inner side of a semi-join, a subquery behind IN.
+ *	  - an unknown number: the inner side of a semi-join, a subquery behind IN.
  *
- *	  A node that is not named here is taken to be of the last kind.
+ *	  A node that is not named here is treated as one of the last kind.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -64,7 +64,10 @@ HvWantedWithLoss(HvWanted wanted)
 	return wanted.rows > 0 && wanted.expected <= wanted.rows ? HvWantedEverything : wanted;
 }
 
-/* The number that a constant or a parameter of the query is; false if it is none. */
+/*
+ * The number that a constant or a parameter of the query is; false if it is
+ * none.
+ */
 static bool
 number_of(const Node *node, ParamListInfo params, double *number)
 {
@@ -95,8 +98,9 @@ number_of(const Node *node, ParamListInfo params, double *number)
 }
 
 /*
- * How many rows a LIMIT returns, INFINITY for all, and skips; false if nobody knows.  It may
- * not have been reached yet, if a CTE below it has another reader.
+ * How many rows a LIMIT returns, INFINITY for all, and skips; false if
+ * unknown.  It may not have been reached yet, if a CTE below it has another
+ * reader.
  */
 static bool
 read_limit(const LimitState *limit, double *count, double *offset)
@@ -171,7 +175,10 @@ has_needy_function(Node *node, void *window)
 	return expression_tree_walker(node, has_needy_function, window);
 }
 
-/* The number that a window's condition compares its function with, 0 if that is not known. */
+/*
+ * The number that a window's condition compares its function with, 0 if that
+ * is not known.
+ */
 static double
 number_in(const OpExpr *condition, ParamListInfo params)
 {
@@ -190,8 +197,8 @@ number_in(const OpExpr *condition, ParamListInfo params)
 }
 
 /*
- * A window whose condition can end it (row_number() <= 10) looks at one row more than
- * those that it returns.
+ * A window whose condition can end it (row_number() <= 10) reads one row more
+ * than it returns.
  */
 static HvWanted
 below_window(const WindowAgg *window, ParamListInfo params, HvWanted wanted)
@@ -218,8 +225,9 @@ below_window(const WindowAgg *window, ParamListInfo params, HvWanted wanted)
 }
 
 /*
- * A merge takes its rows now from this child and now from that.  Each gets room for twice
- * its share; if the planner expects that all rows together are not enough, for all.
+ * A merge takes its rows from several children in turn.  Twice its share is
+ * wanted of each; all rows, if the planner expects that all rows together are
+ * not enough.
  */
 static HvWanted
 below_merge(int children, HvWanted wanted)
@@ -229,7 +237,7 @@ below_merge(int children, HvWanted wanted)
 	return wanted;
 }
 
-/* The inner side begins anew for each row of the outer one. */
+/* The inner side is rescanned for each row of the outer one. */
 HvWanted
 HvWantedInside(const NestLoopState *loop, HvWanted wanted)
 {
@@ -240,7 +248,7 @@ HvWantedInside(const NestLoopState *loop, HvWanted wanted)
 	return wanted;
 }
 
-/* What the expression that a subplan stands in wants of it, each time. */
+/* What the expression that a subplan is part of wants of it, each time. */
 HvWanted
 HvWantedOfSubplan(const SubPlan *subplan)
 {

@@ -17,14 +17,14 @@
 
 typedef struct HvWanted
 {
-	bool		all;			/* the last row will be asked for */
+	bool		all;			/* up to the last row */
 	double		rows;			/* else at least so many; 0 = not known */
 	double		expected;		/* how many the planner expects where that was said;
 								 * INFINITY = enough */
 } HvWanted;
 
 extern const HvWanted HvWantedEverything;
-extern const HvWanted HvWantedAnything; /* nobody knows */
+extern const HvWanted HvWantedAnything; /* unknown */
 
 extern HvWanted HvWantedRows(double rows, double expected);
 
@@ -37,7 +37,7 @@ extern HvWanted HvWantedBelow(PlanState *node, HvWanted wanted);
 /* Of the inner side of a nested loop, each time that it begins. */
 extern HvWanted HvWantedInside(const NestLoopState *loop, HvWanted wanted);
 
-/* Of a subplan, by the expression that it stands in, each time. */
+/* Of a subplan, by the expression that it is part of, each time. */
 extern HvWanted HvWantedOfSubplan(const SubPlan *subplan);
 
 #endif							/* HVWANTED_H */

@@ -183,8 +183,11 @@ HvStoreBlocks(Relation index)
 void
 HvStoreLockStructure(Relation index)
 {
-	/* it comes before every page lock, and is taken once */
-	Assert(HvStoreNoPageIsLocked() && !HvStoreStructureIsLocked(index));
+	/*
+	 * It comes before every page lock.  It may be held already: expressions of
+	 * the index are computed under it, and one may scan the same index.
+	 */
+	Assert(HvStoreNoPageIsLocked());
 	LockPage(index, HV_META_BLOCK, ExclusiveLock);
 }
 
@@ -333,7 +336,10 @@ check_image(const HvAction *action, int i, const HvMetaData *meta)
 		   (HvPageKindOf(after) == HV_PAGE_META));	/* I1 */
 	Assert(action->blocks[i] != HV_ROOT_BLOCK || HvPageIsTree(after));	/* I3 */
 
-	/* the appender and bulk delete change one leaf, everybody else has the lock */
+	/*
+	 * the appender and bulk delete change one leaf, everybody else has the
+	 * lock
+	 */
 	if (action->npages > 1 || HvPageKindOf(after) != HV_PAGE_LEAF)
 		Assert(HvPageKindOf(after) == HV_PAGE_META ||
 			   HvStoreStructureIsLocked(action->index));
@@ -501,7 +507,9 @@ void
 HvStoreBuildLog(Relation index, ForkNumber fork, BlockNumber start, BlockNumber end)
 {
 	Assert(start < end && end <= RelationGetNumberOfBlocksInFork(index, fork));
-	/* an unlogged index is reset from its init fork, which thus must be logged */
+	/*
+	 * an unlogged index is reset from its init fork, which thus must be logged
+	 */
 	if (RelationNeedsWAL(index) || fork == INIT_FORKNUM)
 		log_newpage_range(index, fork, start, end, true);
 }

@@ -7,7 +7,7 @@
  *	  Two looks at the same code bytes: Hamming distance for all of them, one
  *	  kernel call a page, then the asymmetric estimate, four times the work, for
  *	  those that could still get among the best.  Those that could not keep
- *	  their first estimate: a scan that goes on and on will come back to them.
+ *	  their first estimate: a scan that goes on takes them later.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -28,7 +28,7 @@
 
 /*
  * A key that may be compared with others.  Under inner product a vector longer
- * than all that the index knew of was coded as a shorter one.
+ * than the longest that the index has seen was coded as a shorter one.
  */
 static inline float
 comparable_key(const HvLeafScorer *scorer, const HvLeafEntryData *entry, float key)
@@ -38,7 +38,9 @@ comparable_key(const HvLeafScorer *scorer, const HvLeafEntryData *entry, float k
 	return isfinite(key) ? key : FLT_MAX;
 }
 
-/* Fills keys from plain Hamming distances; returns how many are below cutoff. */
+/*
+ * Fills keys from plain Hamming distances; returns how many are below cutoff.
+ */
 static int
 score_hamming(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int n,
 			  HvCandidate *out)
@@ -79,7 +81,10 @@ refine(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int i, uint16 
 									HvLowerBound(query, factors->norm2, estimate, error));
 }
 
-/* Fills keys from codes that hold values: every one is as fine as any could be. */
+/*
+ * Fills keys from codes that hold values: every one is as fine as any could
+ * be.
+ */
 static void
 score_values(HvLeafScorer *scorer, const HvQueryCode *query, Page page, int n,
 			 HvCandidate *out)
@@ -107,6 +112,8 @@ HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out)
 	int			promising;
 	uint16		sums[MAX_TUPLES];
 
+	Assert(HvPageKindOf(page) == HV_PAGE_LEAF);
+	Assert(n <= scorer->layout->leaf_capacity && n <= MAX_TUPLES);	/* I10 */
 	scorer->codes += n;
 	if (!is_known)
 		query = &scorer->query->code;
@@ -119,7 +126,7 @@ HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out)
 
 	if (!is_known)
 	{
-		/* codes about another mean tell nothing: look at these rows first */
+		/* codes about another mean are of no use: rerank these rows first */
 		for (int i = 0; i < n; i++)
 			out[i].key = 0;
 		return n;

@@ -5,8 +5,8 @@
  *
  * NOTES
  *	  A candidate is a row with a lower bound of its squared distance: the
- *	  estimate less "margin" standard errors.  Ordering by the lower bound
- *	  rather than by the estimate gives a rough estimate its chance.
+ *	  estimate less "margin" standard errors.  Rows are ordered by the lower
+ *	  bound, not by the estimate, so that a rough estimate does not lose them.
  *
  * Copyright (c) 2026, hvindex contributors
  *

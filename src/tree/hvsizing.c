@@ -36,21 +36,23 @@
 #define LEAST_LEAVES	2.0
 #define LEAST_SHARE		0.5
 
-/* a scan that goes on beyond so many rows without having said so is being filtered */
+/*
+ * a scan that goes on beyond so many rows that were not announced has a filter
+ */
 #define FILTERED_ROWS	100.0
 
 /*
- * Leaves for ten rows at a target of 0.95 where nothing was measured.  32 leaves
- * give a recall@10 of .950 to .996 on six real sets and .972 on a million generated
- * vectors, 48 leaves .971 to .997 and .980.  The number does not grow with the rows
- * (twelve leaves hold .95 of that million's nearest).
+ * Leaves for ten rows at a target of 0.95 where nothing was measured.  32
+ * leaves give a recall@10 of .950 to .996 on six real sets and .972 on a
+ * million generated vectors, 48 leaves .971 to .997 and .980.  The number does
+ * not grow with the rows (twelve leaves hold .95 of that million's nearest).
  */
 #define AUTO_PROBES			40.0
 
 /*
- * Standard errors that a candidate is given the benefit of, likewise.  Of ten rows
- * 1.9 loses .4 % at most and reranks 20 to 53 rows, 1.5 loses 1.2 % and reranks 18 to
- * 42; of a hundred rows 1.9 loses 1 %, 1.5 loses 3 %.
+ * Standard errors that bounds are below the estimate, likewise.  Of ten rows
+ * 1.9 loses .4 % at most and reranks 20 to 53 rows, 1.5 loses 1.2 % and
+ * reranks 18 to 42; of a hundred rows 1.9 loses 1 %, 1.5 loses 3 %.
  */
 #define MARGIN				1.7f
 
@@ -67,8 +69,8 @@
 #define LEAST_POWER			0.5
 
 /*
- * How much more it takes to miss less: 1 at a target of 0.95.  The exponent fits
- * the leaves that the same sets take for .90 to .99.
+ * How much more it takes to miss less: 1 at a target of 0.95.  The exponent
+ * fits the leaves that the same sets take for .90 to .99.
  */
 static double
 effort(double target)
@@ -77,10 +79,10 @@ effort(double target)
 }
 
 /*
- * The square root fits what the nearest 1 to 100 rows need, which crowd into few
- * leaves.  A scan that goes on longer is being filtered, and the rows that pass
- * a filter may lie where few others do: it reads a leaf more for every row it
- * sends, which costs it a fifth of what fetching that row does.
+ * The square root fits what the nearest 1 to 100 rows need, which crowd into
+ * few leaves.  A scan that goes on longer is being filtered, and the rows that
+ * pass a filter may lie where few others do: it reads a leaf more for every
+ * row it sends, which costs it a fifth of what fetching that row does.
  */
 static double
 fixed_leaves(double leaves, double rank, double k)
@@ -115,7 +117,9 @@ mix_points(const HvCurvePoint *a, const HvCurvePoint *b, double share)
 	return mixed;
 }
 
-/* Takes what a curve says for a target, or from its end on by the fixed rules. */
+/*
+ * Takes what a curve says for a target, or from its end on by the fixed rules.
+ */
 static void
 read_curve(HvSizing *sizing, const HvCurve *curve, double target)
 {
@@ -142,9 +146,10 @@ read_curve(HvSizing *sizing, const HvCurve *curve, double target)
 }
 
 /*
- * The point for the first so many visible rows, between or beyond those that were
- * measured.  A row that no snapshot of ours sees is no neighbour: where half of the
- * rows that are met are dead, ten visible ones are looked for as far as twenty.
+ * The point for the first so many visible rows, between or beyond those that
+ * were measured.  A row that is not visible is no neighbour: where half of the
+ * rows that are met are dead, ten visible ones are looked for as far as
+ * twenty.
  */
 static HvCurvePoint
 point_at(const HvSizing *sizing, double visible)
@@ -155,6 +160,7 @@ point_at(const HvSizing *sizing, double visible)
 	double		power;
 	HvCurvePoint point = *last;
 
+	Assert(sizing->measured && sizing->tuples_a_row >= 1);
 	if (k <= HvCurveRank(0))
 		return sizing->at[0];
 	for (int i = 1; i < HV_CURVE_RANKS; i++)
@@ -208,6 +214,7 @@ HvSizingSetRows(HvSizing *sizing, double rows)
 void
 HvSizingSetVisible(HvSizing *sizing, double tuples, double visible)
 {
+	Assert(visible >= 0 && visible <= tuples);
 	sizing->tuples_a_row = tuples > visible ? tuples / Max(visible, 1) : 1;
 }
 
@@ -249,6 +256,7 @@ HvSizingWanted(const HvSizing *sizing, double k)
 int
 HvSizingLeaves(const HvSizing *sizing, double k)
 {
+	Assert(k >= 1 && sizing->dither >= 0 && sizing->dither < 1);
 	return (int) (HvSizingWanted(sizing, k) + sizing->dither);
 }
 

@@ -20,13 +20,13 @@ typedef struct HvSizing
 {
 	bool		measured;		/* by the curve of the index */
 	bool		grown;			/* the index has outgrown that curve */
-	double		rows;			/* that the query asks for, 0 = unknown */
+	double		rows;			/* that the query wants, 0 = unknown */
 	double		tuples_a_row;	/* met for each visible row: more than 1 where many are dead */
 	HvCurvePoint at[HV_CURVE_RANKS];	/* of the curve, for the target */
 	double		dither;			/* 0 .. 1, see HvSizingDither */
-	double		probes;			/* by hand or rule: leaves before the first ten rows */
+	double		probes;			/* set or by rule: leaves before the first ten rows */
 	double		rerank;			/* rows before the first ten rows, < 0 = by bounds */
-	HvLevelProbes per_level;	/* by hand: nodes opened on each level */
+	HvLevelProbes per_level;	/* if set: nodes opened on each level */
 	float		margin;			/* standard errors of HvLeafScorer */
 	int			cutoff_rank;	/* the candidate whose key is the scorer's cutoff */
 	int			max_scan_tuples;	/* 0 = no bound */
@@ -35,43 +35,49 @@ typedef struct HvSizing
 extern void HvSizingInit(HvSizing *sizing, const HvMetaData *meta,
 						 const HvScanOptions *options);
 
-/* What a curve alone says, for a target; the fixed rules where it is empty. */
+/* By a curve alone, for a target; by the fixed rules where it is empty. */
 extern void HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall);
 
-/* For a query that asks for so many rows; 0 = nobody knows, as after Init. */
+/* For a query that wants so many rows; 0 = unknown, as after Init. */
 extern void HvSizingSetRows(HvSizing *sizing, double rows);
 
 /* Says how many tuples a scan has met, and how many of their rows it sees. */
 extern void HvSizingSetVisible(HvSizing *sizing, double tuples, double visible);
 
 /*
- * Leaves to have been read before the k-th row goes out, k >= 1; Wanted is the mean
- * of all queries, and no whole number.
+ * Leaves to have been read before the k-th row is taken, k >= 1; Wanted is the
+ * mean of all queries, which is not a whole number.
  */
 extern int	HvSizingLeaves(const HvSizing *sizing, double k);
 extern double HvSizingWanted(const HvSizing *sizing, double k);
 
 /*
- * Gives a query its share of a fraction: of ten queries that want 2.3 leaves on the
- * average three read three.  Which ones the query's own code decides.  Where few leaves
- * hold most neighbours a leaf more or less is too much: .04 of recall.
+ * Dithers the fraction of a number of leaves: of ten queries that want 2.3
+ * leaves on the average three read three.  Which ones is decided by a hash of
+ * the query's code.  Where few leaves hold most neighbours a leaf more or less
+ * is too much: .04 of recall.
  */
 extern void HvSizingDither(HvSizing *sizing, const uint8 *code, int bytes);
 
-/* How near a leaf must be to be read for the k-th row, for HasArrived; 0 = it need not be. */
+/*
+ * How near a leaf must be to be read for the k-th row, for HasArrived; 0 = it
+ * need not be.
+ */
 extern double HvSizingStop(const HvSizing *sizing, double k);
 
 /*
- * Leaves that are read before a scan may stop, of so many at most: a share.  A query
- * that is far from all rows has all leaves at about the same distance, and looks easy.
+ * Leaves that are read before a scan may stop, of so many at most: a share.  A
+ * query that is far from all rows has all leaves at about the same distance,
+ * and looks easy.
  */
 extern double HvSizingLeast(double leaves);
 
 /*
- * The rule by which a scan for k rows stops early: "next", the squared distance of the
- * next leaf as the descent estimates it, times "stop" is more than "near", the exact one
- * of the k-th nearest of the visible rows measured so far (INFINITY if they are fewer).
- * Scans and their replays ask this and nothing else.
+ * The rule by which a scan for k rows stops early: "next", the squared
+ * distance of the next leaf as the descent estimates it, times "stop" is more
+ * than "near", the exact one of the k-th nearest of the visible rows measured
+ * so far (INFINITY if they are fewer).  Scans and their replays use this rule
+ * and no other.
  */
 static inline bool
 HvSizingHasArrived(double stop, double next, double near)
