@@ -18,6 +18,20 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# Where a test run has made a database cluster (test/check.sh), nodes begin as copies
+# of it: from PostgreSQL 17 on by themselves, before that because their initdb is
+# answered with one.
+if (defined $ENV{INITDB_TEMPLATE})
+{
+	my $run = \&PostgreSQL::Test::Utils::system_or_bail;
+
+	no warnings 'redefine';
+	*PostgreSQL::Test::Utils::system_or_bail = sub {
+		@_ = ('cp', '-a', $ENV{INITDB_TEMPLATE}, $_[2]) if "@_" =~ /^initdb -D \S+ -A trust -N$/;
+		return $run->(@_);
+	};
+}
+
 our @EXPORT = qw(
   new_node data_folder have_sets load_set with_metric make_clustered make_truth
   recall check_index uses_index last_scan stats
@@ -116,42 +130,46 @@ sub half_to_float_bits
 	return $sign | (($exponent + 112) << 23) | ($fraction << 13);
 }
 
-# Per file format: bytes a value, how to unpack one, bits of the float32 of
-# each possible value (undef: the value is those bits).
-my %FORMAT = (
-	fbin => [ 4, 'V', undef ],
-	u8bin => [ 1, 'C', [ map { unpack 'N', pack 'f>', $_ } 0 .. 255 ] ],
-	f16bin => [ 2, 'v', undef ],    # its table is made when it is needed
-);
+# A value of an array, as a binary COPY has it, is an "element": its length, 4, and the
+# four bytes of the float32.
+sub elements_of
+{
+	return pack '(N f>)*', map { (4, $_) } @_;
+}
 
-# The rows of a vector file as an array of arrays of float32 bits; at most
-# $limit rows.  Returns (rows, dimensions).
+# Per file format: bytes a value, and a function from the bytes of a row to elements.
+# Tables of all values are made when they are needed.
+my (@u8_elements, @f16_elements);
+my %FORMAT = (
+	fbin => [ 4, sub {
+			join pack('N', 4), '', unpack '(a4)*', pack 'N*', unpack 'V*', $_[0];
+		} ],
+	u8bin => [ 1, sub {
+			@u8_elements = map { elements_of($_) } 0 .. 255 unless @u8_elements;
+			join '', @u8_elements[ unpack 'C*', $_[0] ];
+		} ],
+	f16bin => [ 2, sub {
+			@f16_elements = map { pack 'N2', 4, half_to_float_bits($_) } 0 .. 65535
+			  unless @f16_elements;
+			join '', @f16_elements[ unpack 'v*', $_[0] ];
+		} ]);
+
+# The rows of a vector file, each as a string of elements; at most $limit rows.
+# Returns (rows, dimensions).
 sub read_vectors
 {
 	my ($path, $limit) = @_;
 	my ($name) = $path =~ /\.(fbin|u8bin|f16bin)(?:\.gz)?$/
 	  or die "$path: unknown format";
-	my ($size, $letter, $table) = @{ $FORMAT{$name} };
+	my ($size, $elements) = @{ $FORMAT{$name} };
 	my $bytes = read_bytes($path);
 	my ($n, $dim) = unpack 'V2', $bytes;
 
 	die "$path: wrong length"
 	  unless length($bytes) == 8 + $n * $dim * $size;
-	if ($name eq 'f16bin')
-	{
-		$table = $FORMAT{$name}[2] //=
-		  [ map { half_to_float_bits($_) } 0 .. 65535 ];
-	}
-
 	$n = $limit if defined $limit && $limit < $n;
-	my @rows;
-	foreach my $i (0 .. $n - 1)
-	{
-		my @values = unpack "x@{[8 + $i * $dim * $size]}($letter)$dim", $bytes;
-		@values = @{$table}[@values] if $table;
-		push @rows, \@values;
-	}
-	return (\@rows, $dim);
+	return ([ map { $elements->(substr $bytes, 8 + $_ * $dim * $size, $dim * $size) } 0 .. $n - 1 ],
+		$dim);
 }
 
 # Ground truth: arrays of ids and of distances per query.
@@ -174,8 +192,8 @@ sub read_truth
 # Tables
 # ---------------------------------------------------------------------------
 
-# Creates a table (id int, v real[]) and fills it from rows of float32 bits by
-# a binary COPY, which keeps every bit.
+# Creates a table (id int, v real[]) and fills it from rows of elements by a binary
+# COPY, which keeps every bit.
 sub copy_vectors
 {
 	my ($node, $table, $rows, $storage) = @_;
@@ -192,16 +210,17 @@ sub copy_vectors
 	foreach my $row (@$rows)
 	{
 		# one dimension, no nulls, float4 (type 700), length, lower bound 1
-		my $array = pack 'N5', 1, 0, 700, scalar(@$row), 1;
-
-		$array .= pack '(N2)*', map { (4, $_) } @$row;
-		print $fh pack('n N2 N', 2, 4, $id++, length $array), $array;
+		print $fh pack('n N2 N N5', 2, 4, $id++, 20 + length $row, 1, 0, 700, length($row) / 8, 1),
+		  $row;
 	}
 	print $fh pack('n', 0xffff);
 	close $fh or die "$file: $!";
 
+	# what values and elements are frequent costs more than everything else here, and
+	# tells the planner nothing; the number of rows and their width do
 	$node->safe_psql('postgres',
-		"COPY $table FROM '$file' WITH (FORMAT binary); ANALYZE $table");
+		"COPY $table FROM '$file' WITH (FORMAT binary);
+		 SET default_statistics_target = 1; ANALYZE $table");
 	unlink $file;
 	return;
 }
@@ -294,23 +313,28 @@ sub describe
 }
 
 # make_truth(NODE, SET, K): (re)computes the truth of a set by sequential
-# scans over what its table holds now, K (100) neighbours a query.
+# scans over what its table holds now, K (100) neighbours a query.  They read a copy
+# whose vectors need not be unpacked for each query.
 sub make_truth
 {
 	my ($node, $set, $k) = @_;
 	my ($table, $operator) = @{$set}{qw(table operator)};
 
+	# in its page where it has room there
+	my $storage = $set->{dim} <= 1900 ? 'plain' : 'external';
+
 	$k //= 100;
 	$node->safe_psql('postgres', qq{
 		SET enable_indexscan = off;
 		DROP TABLE IF EXISTS ${table}_truth;
+		CREATE TEMP TABLE unpacked (LIKE $table);
+		ALTER TABLE unpacked ALTER v SET STORAGE $storage;
+		INSERT INTO unpacked SELECT * FROM $table WHERE v IS NOT NULL;
 		CREATE TABLE ${table}_truth AS
 		SELECT q.id, array_agg(s.id ORDER BY s.d, s.id) AS ids,
 			   array_agg(s.d ORDER BY s.d, s.id) AS kth
-		-- a query that is stored compressed is unpacked once, not for every row
 		FROM (SELECT id, v || '{}'::real[] AS v FROM ${table}_query OFFSET 0) q,
-			 LATERAL (SELECT t.id, t.v $operator q.v AS d FROM $table t
-					  WHERE t.v IS NOT NULL
+			 LATERAL (SELECT t.id, t.v $operator q.v AS d FROM unpacked t
 					  ORDER BY d, t.id LIMIT $k) s
 		GROUP BY q.id});
 	return;
@@ -341,7 +365,7 @@ sub make_clustered
 		my @point = map { $_ + $spread * normal() } @$centre;
 
 		@point = map { sum_of_products($_, \@point) + 0.1 * normal() } @map if @map;
-		return [ unpack 'N*', pack 'f>*', @point ];
+		return elements_of(@point);
 	};
 	my @rows = map { $draw->() } 1 .. ($option{rows} // 10000);
 	my @queries = map { $draw->() } 1 .. ($option{queries} // 50);
@@ -358,7 +382,9 @@ sub sum_of_products
 	my ($left, $right) = @_;
 	my $sum = 0;
 
-	$sum += $left->[$_] * $right->[$_] foreach 0 .. $#$left;
+	my $i = 0;
+
+	$sum += $_ * $right->[ $i++ ] foreach @$left;
 	return $sum;
 }
 

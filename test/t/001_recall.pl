@@ -37,7 +37,7 @@ sub after_inserts
 		INSERT INTO $table SELECT * FROM $set->{table} ORDER BY id;
 		CREATE VIEW ${table}_query AS SELECT * FROM $set->{table}_query;
 		CREATE VIEW ${table}_truth AS SELECT * FROM $set->{table}_truth;
-		ANALYZE $table});
+		SET default_statistics_target = 1; ANALYZE $table});
 	report({ %$set, table => $table }, $index, "$name, grown", $grown_floor);
 	$node->safe_psql('postgres', "DROP TABLE $table; DROP VIEW ${table}_query, ${table}_truth");
 	return;
