@@ -10,12 +10,19 @@
 #	--servers-only leaves out what does not depend on the PostgreSQL: layers,
 #	arithmetic, clang, the benchmark programs.  It installs no packages.
 #
+#	Stages run beside each other.  Each is printed when it is over, with the
+#	seconds that it took and those that processors worked for it
+#	(test/processor_time.pl).  test/README.md has a table of them.
+#
 #	Ends with "N passed, N failed" and status 0 only if nothing failed.
 #
 #	PG_CONFIG	the PostgreSQL to test with (default pg_config)
 #	HV_DATA		folder of vector sets; tests that need one skip without it
 #	HV_SERVER_USER	runs the servers where root runs the rest (default postgres)
+#	HV_JOBS		how many server tests run at a time (default: the processors)
 #	HV_KEEP		if set, the temporary folder stays
+#
+#	Builds go through ccache where that is installed.
 
 set -uo pipefail
 
@@ -26,10 +33,8 @@ unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 export ASAN_OPTIONS=detect_leaks=0
 export PG_CONFIG=${PG_CONFIG:-pg_config}
 export HV_DATA=${HV_DATA:-}
-jobs=$(getconf _NPROCESSORS_ONLN)
-passed=0
-failed=0
-skipped=0
+processors=$(getconf _NPROCESSORS_ONLN)
+jobs=${HV_JOBS:-$processors}
 case "${1:-}" in
 	'') everything=yes ;;
 	--servers-only) everything='' ;;
@@ -58,37 +63,40 @@ count()
 		END { print good + 0, bad + 0, skip + 0 }' "$1"
 }
 
-# What of a stage's output is worth the screen while it runs; what sessions of a test
-# say, as PostgreSQL's own test modules print it since 17, is not.
+# What of a stage's output is worth the screen; what sessions of a test say, as
+# PostgreSQL's own test modules print it since 17, is not.
 show()
 {
-	sed -u -n -E -e '/^ok /d' \
+	sed -n -E -e '/^ok /d' -e '/^# [0-9.]+ s, [0-9.]+ s of processor$/d' \
 		-e '/^# (issuing query|results query|connect output)/,/^# \}$/d' \
-		-e '/^not ok|^#|^test |^Bail out|^1\.\.0|\.pl ?\.\.|[Ee]rror|rror:|warning:/s/^/   /p'
+		-e '/^not ok|^#|^test |^    .*\.\.\. (ok|FAILED)|^Bail out|^1\.\.0|[Ee]rror|rror:|warning:/s/^/   /p'
 }
 
-# stage NAME COMMAND...: runs a command, counts what it reports.  A command
-# that reports nothing is one test; one that fails without saying which test
-# is one failure.
+# stage NAME COMMAND...: runs a command, counts what it reports, and prints both
+# when it is over.  A command that reports nothing is one test; one that fails
+# without saying which test is one failure.
 stage()
 {
-	local name=$1 log good bad skip status
+	local name=$1 start=$SECONDS log good bad skip status
 	shift
+	echo "$name" >>"$logs/started"
 	log="$logs/$(echo "$name" | tr -c 'a-z0-9\n' '_').log"
-	printf '== %s\n' "$name"
-	SECONDS=0
-	"$@" </dev/null 2>&1 | tee "$log" | show
-	status=${PIPESTATUS[0]}
+	"$@" </dev/null >"$log" 2>&1
+	status=$?
 	read -r good bad skip <<<"$(count "$log")"
 	[ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
 	[ "$status" -ne 0 ] || [ $((good + bad + skip)) -gt 0 ] || good=1
-	[ "$bad" -eq 0 ] || grep -q '^not ok' "$log" || tail -n 40 "$log" | sed 's/^/   | /'
-	printf '   %d passed, %d failed' "$good" "$bad"
-	[ "$skip" -eq 0 ] || printf ', %d skipped' "$skip"
-	printf ' (%d s)\n' "$SECONDS"
-	passed=$((passed + good))
-	failed=$((failed + bad))
-	skipped=$((skipped + skip))
+	(
+		flock 9
+		printf '== %s\n' "$name"
+		show <"$log"
+		[ "$bad" -eq 0 ] || grep -q '^not ok' "$log" || tail -n 40 "$log" | sed 's/^/   | /'
+		printf '   %d passed, %d failed' "$good" "$bad"
+		[ "$skip" -eq 0 ] || printf ', %d skipped' "$skip"
+		printf ' (%d s, %.0f s of processor)\n' $((SECONDS - start)) "$(awk '
+			/^# [0-9.]+ s, [0-9.]+ s of processor$/ { sum += $4 } END { print sum + 0 }' "$log")"
+		echo "$good $bad $skip" >>"$logs/ended"
+	) 9>>"$logs/screen"
 	return "$status"
 }
 
@@ -102,62 +110,131 @@ unprivileged()
 	fi
 }
 
+# What comes from a command is measured, servers that it leaves behind included.
+measured()
+{
+	perl "$src/test/processor_time.pl" "$@"
+}
+
+# build FLAG...: without debug information, which a quarter of the time would go
+# into, unless the folder is to stay
 build()
 {
-	make -s -C "$src" clean &&
-		make -s -C "$src" -j "$jobs" PG_CONFIG="$PG_CONFIG" COPT="$warnings $*"
+	measured make -s -C "$src" "${compiler[@]}" -j "$processors" \
+		PG_CONFIG="$PG_CONFIG" COPT="$warnings $debug_info $*"
 }
 
 # a second opinion on every file, without code generation
 compile_with_clang()
 {
-	local file
-	for file in "$src"/src/*/*.c; do
+	printf '%s\0' "$src"/src/*/*.c | measured xargs -0 -n 1 -P "$processors" \
 		"$clang" -fsyntax-only -std=gnu11 -D_GNU_SOURCE -Wno-ignored-attributes \
-			$warnings -I"$src/src" -I"$("$PG_CONFIG" --includedir-server)" "$file" || return 1
-	done
+		$warnings -I"$src/src" -I"$("$PG_CONFIG" --includedir-server)"
 }
 
 unit()
 {
-	make -s -j "$jobs" -C "$src/test/unit" "$1"
+	measured make -s -j "$processors" -C "$src/test/unit" "$1"
 }
 
 bench()
 {
-	make -s -C "$src/bench" clean && make -s -j "$jobs" -C "$src/bench" all
+	make -s -C "$src/bench" clean &&
+		measured make -s "${compiler[@]}" -j "$processors" -C "$src/bench" all
 }
 
+# The arithmetic is compiled as it was: it has neither assertions nor debug points.
 install_private()
 {
+	find "$src/src" -name '*.o' ! -path '*/arithmetic/*' -delete
+	rm -f "$src"/*.so
 	build -DUSE_ASSERT_CHECKING -DHV_DEBUG_POINTS || return 1
 	"$src/test/tempinstall.sh" "$src" "$work/install" | tail -n 1 >"$work/bindir" || return 1
 	[ "$(id -u)" -ne 0 ] || chown -R "$user" "$work"
+	# what PostgreSQL's test modules copy instead of running initdb, since 17 by
+	# themselves, before that by test/perl/HvTest.pm
+	unprivileged env -u LC_ALL -u LANGUAGE LC_MESSAGES=C \
+		"$(cat "$work/bindir")/initdb" -D "$work/template" -A trust -N >/dev/null
 }
 
 # regress PROGRAM INPUTDIR NAME...: pg_regress or pg_isolation_regress
 regress()
 {
-	local program=$1 input=$2
+	local program=$1 input=$2 output=$work/${1%/*}
 	shift 2
-	unprivileged env PATH="$bindir:$PATH" "$pgxs_test/$program" \
-		--bindir="$bindir" --inputdir="$input" --outputdir="$work/output" \
-		--temp-instance="$work/instance" --temp-config="$work/temp.conf" \
+	mkdir -p "$output"
+	[ "$(id -u)" -ne 0 ] || chown "$user" "$output"
+	unprivileged env PATH="$bindir:$PATH" perl "$src/test/processor_time.pl" "$pgxs_test/$program" \
+		--bindir="$bindir" --inputdir="$input" --outputdir="$output" \
+		--temp-instance="$output/instance" --temp-config="$work/temp.conf" \
 		--dbname=contrib_regression --load-extension=hvindex --no-locale --encoding=UTF8 "$@" ||
-		{ cat "$work/output/regression.diffs" 2>/dev/null; return 1; }
+		{ cat "$output/regression.diffs" 2>/dev/null; return 1; }
 }
 
+# tap FILE: a test of test/t
 tap()
 {
 	cd "$src/test" || return 1
-	mkdir -p "$work/tap/tmp_check/log"
-	[ "$(id -u)" -ne 0 ] || chown -R "$user" "$work/tap"
 	unprivileged env PATH="$bindir:$PATH" TESTDIR="$work/tap" \
 		TESTDATADIR="$work/tap/tmp_check" TESTLOGDIR="$work/tap/tmp_check/log" \
 		PGPORT=65432 PG_CONFIG="$bindir/pg_config" HV_DATA="$HV_DATA" \
-		PG_REGRESS="$pgxs_test/regress/pg_regress" \
-		prove --verbose --timer -I "$pgxs_test/perl" -I "$src/test/perl" t/*.pl ||
-		{ tail -n 20 "$work"/tap/tmp_check/log/regress_log_*; return 1; }
+		PG_REGRESS="$pgxs_test/regress/pg_regress" INITDB_TEMPLATE="$work/template" \
+		perl "$src/test/processor_time.pl" \
+		prove --verbose -I "$pgxs_test/perl" -I "$src/test/perl" "$1" ||
+		{ tail -n 20 "$work/tap/tmp_check/log/regress_log_$(basename "$1" .pl)"; return 1; }
+}
+
+# Waits until another test may begin; what else runs beside this shell counts too.
+wait_for_turn()
+{
+	while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+		wait -n
+	done
+}
+
+# processes_of PID: all that come from a process
+processes_of()
+{
+	local child
+	for child in $(cat "/proc/$1"/task/*/children 2>/dev/null); do
+		echo "$child"
+		processes_of "$child"
+	done
+}
+
+# --- what depends on the PostgreSQL, and what does not -----------------------
+
+independent_stages()
+{
+	stage 'layers and sizes' "$src/test/layers.sh"
+	stage 'arithmetic' unit check-native
+	stage 'arithmetic under sanitizers' unit sanitize
+	stage 'arithmetic on 64-bit ARM' unit check-cross
+	stage 'kernels as machine code' unit check-disassembly
+	clang=$(compgen -c clang | grep -xE 'clang(-[0-9]+)?' | sort -V | tail -n 1)
+	[ -z "$clang" ] || stage 'clang without warnings' compile_with_clang
+	stage 'benchmark programs build' bench
+}
+
+server_stages()
+{
+	local file
+	stage 'gcc build without warnings' build
+	stage 'build with assertions, private installation' install_private || return
+	bindir=$(cat "$work/bindir")
+	mkdir -p "$work/tap/tmp_check/log"
+	[ "$(id -u)" -ne 0 ] || chown -R "$user" "$work/tap"
+
+	stage 'SQL regression' regress regress/pg_regress "$src" \
+		$(cd "$src/expected" && ls ./*.out | sed 's|./||; s|_[0-9]*\.out$|.out|; s|\.out$||' | sort -u) &
+	wait_for_turn
+	stage 'isolation' regress isolation/pg_isolation_regress "$src/test" \
+		$(cd "$src/test/specs" && ls ./*.spec | sed 's|./||; s|\.spec$||') &
+	for file in $(cd "$src/test" && ls t/*.pl); do
+		wait_for_turn
+		stage "$file" tap "$file" &
+	done
+	wait
 }
 
 # --- the run ----------------------------------------------------------------
@@ -165,6 +242,7 @@ tap()
 [ -z "$everything" ] || "$top/test/setup.sh" || exit 1
 
 work=$(mktemp -d)
+failed=1
 finish()
 {
 	if [ -n "${HV_KEEP:-}" ] || [ "$failed" -gt 0 ]; then
@@ -174,7 +252,8 @@ finish()
 	fi
 }
 trap finish EXIT
-trap 'exit 1' INT TERM
+# stages that run beside this shell would go on
+trap 'trap "" TERM; kill -TERM $(processes_of $$) 2>/dev/null; exit 1' INT TERM
 
 # A clone below a home folder is closed to the unprivileged user: copy it, and
 # the data too where that is so.
@@ -182,7 +261,7 @@ user=${HV_SERVER_USER:-postgres}
 src=$work/src
 logs=$work/logs
 chmod 755 "$work"
-mkdir -p "$src" "$logs" "$work/output"
+mkdir -p "$src" "$logs"
 tar -C "$top" --exclude=.git --exclude=./test/roots --exclude='*.o' --exclude='*.so' -cf - . | tar -C "$src" -xf -
 if [ -n "$HV_DATA" ] && [ -d "$HV_DATA" ]; then
 	HV_DATA=$(cd "$HV_DATA" && pwd)
@@ -196,32 +275,23 @@ pgxs_test=$(dirname "$(dirname "$("$PG_CONFIG" --pgxs)")")/test
 printf 'max_prepared_transactions = 2\nlog_statement = none\nfsync = off\n' >"$work/temp.conf"
 echo "$("$PG_CONFIG" --version), $(gcc --version | head -n 1)"
 
-if [ -n "$everything" ]; then
-	stage 'layers and sizes' "$src/test/layers.sh"
-	stage 'arithmetic' unit check-native
-	stage 'arithmetic under sanitizers' unit sanitize
-	stage 'arithmetic on 64-bit ARM' unit check-cross
-	stage 'kernels as machine code' unit check-disassembly
-	clang=$(compgen -c clang | grep -xE 'clang(-[0-9]+)?' | sort -V | tail -n 1)
-	[ -z "$clang" ] || stage 'clang without warnings' compile_with_clang
-	stage 'benchmark programs build' bench
-fi
-stage 'gcc build without warnings' build
-
-if stage 'build with assertions, private installation' install_private; then
-	bindir=$(cat "$work/bindir")
-	stage 'SQL regression' regress regress/pg_regress "$src" \
-		$(cd "$src/expected" && ls ./*.out | sed 's|./||; s|_[0-9]*\.out$|.out|; s|\.out$||' | sort -u)
-	if compgen -G "$src/test/specs/*.spec" >/dev/null; then
-		rm -rf "$work/instance"
-		stage 'isolation' regress isolation/pg_isolation_regress "$src/test" \
-			$(cd "$src/test/specs" && ls ./*.spec | sed 's|./||; s|\.spec$||')
-	fi
-	if compgen -G "$src/test/t/*.pl" >/dev/null; then
-		stage 'servers' tap
-	fi
+debug_info=-g0
+[ -z "${HV_KEEP:-}" ] || debug_info=-g
+compiler=()
+if command -v ccache >/dev/null; then
+	compiler=(CC='ccache gcc')
+	# the same files in another temporary folder
+	export CCACHE_BASEDIR=$src CCACHE_NOHASHDIR=1
 fi
 
+[ -z "$everything" ] || independent_stages &
+server_stages
+wait
+
+# a stage that was started and says nothing has failed
+read -r passed failed skipped <<<"$(awk -v started="$(wc -l <"$logs/started")" '
+	{ good += $1; bad += $2; skip += $3 }
+	END { print good + 0, bad + started - NR, skip + 0 }' "$logs/ended")"
 [ "$skipped" -eq 0 ] || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
