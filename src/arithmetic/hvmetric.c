@@ -23,13 +23,9 @@
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arithmetic/hvkernel.h"
-
-/* times the median length: what is longer is an outlier */
-#define OUTLIER_FACTOR	100.0
 
 /* can a sum that was made in float be trusted?  (false for a NaN) */
 static inline bool
@@ -152,31 +148,6 @@ double
 HvMetricNorm(const float *a, int n)
 {
 	return sqrt(inner_product(a, a, n));
-}
-
-static int
-compare_floats(const void *a, const void *b)
-{
-	float		fa = *(const float *) a;
-	float		fb = *(const float *) b;
-
-	return (fa > fb) - (fa < fb);
-}
-
-/*
- * One row in a thousand at that limit moves a mean by a tenth of a typical
- * length; one of length 1e38 would move it so far that float can no longer
- * tell all other rows apart.
- */
-double
-HvMetricOutlierNorm(float *norms, int n)
-{
-	int			zeros = 0;
-
-	qsort(norms, n, sizeof(float), compare_floats);
-	while (zeros < n && norms[zeros] == 0)
-		zeros++;
-	return zeros < n ? OUTLIER_FACTOR * norms[zeros + (n - zeros) / 2] : 0.0;
 }
 
 /*

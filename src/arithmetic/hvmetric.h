@@ -44,12 +44,6 @@ extern double HvMetricDistance(HvMetric metric, const float *a, const float *b, 
 /* Euclidean length of a, in double where float does not do */
 extern double HvMetricNorm(const float *a, int n);
 
-/*
- * Rows longer than this are no guide to where the others lie: a hundred times
- * the median of those norms that are not 0.  Sorts norms.
- */
-extern double HvMetricOutlierNorm(float *norms, int n);
-
 /* are all n values finite? */
 extern bool HvMetricAllFinite(const float *a, int n);
 

@@ -8,11 +8,13 @@
  *	  in one Euclidean space, the "tree space", in which near means near under
  *	  the metric of the index.  A vector gets there in four steps:
  *
- *	  1. metric:   L2 nothing; cosine divides by the length (a zero vector
- *				   stays zero); inner product appends the coordinate
- *				   sqrt(M^2 - |x|^2), M = max_norm, which makes the order by
- *				   inner product an order by L2 distance (Bachrach et al.
- *				   2014); a vector longer than M is shortened to M and gets
+ *	  1. metric:   L2 divides by "unit", the length of a usual row, so that
+ *				   what follows is the same whatever the unit of the data;
+ *				   cosine divides by the vector's own length (a zero vector
+ *				   stays zero); inner product divides by unit and appends the
+ *				   coordinate sqrt(M^2 - |x|^2), M = max_norm, which makes the
+ *				   order by inner product an order by L2 distance (Bachrach et
+ *				   al. 2014); a vector longer than M is shortened to M and gets
  *				   0, see HvSpaceLengthClass.  A query under inner product is
  *				   scaled to length M and gets 0 there: its length does not
  *				   change the order, but it does change how much the lengths of
@@ -61,7 +63,8 @@ typedef struct HvSpace
 	int			center_dims;	/* dim, + 1 under inner product: of mean */
 	int			rotate_dims;
 	int			code_bits;		/* dimensions of the tree space */
-	float		max_norm;		/* M, inner product only */
+	float		unit;			/* user's length that is 1 here, a power of two */
+	float		max_norm;		/* M in units, inner product only */
 	const float *mean;			/* center_dims floats, or NULL for zero */
 	const HvRotation *rotation; /* of rotate_dims */
 } HvSpace;
@@ -107,11 +110,32 @@ extern int	HvSpaceCenterDims(HvMetric metric, int dim);
 extern int	HvSpaceRotateDims(HvMetric metric, int dim);
 extern int	HvSpaceCodeBits(HvMetric metric, int dim);
 
-/* Fills space; mean and rotation stay the caller's and must outlive it. */
-extern void HvSpaceInit(HvSpace *space, HvMetric metric, int dim, float max_norm,
+/*
+ * Fills space; mean and rotation stay the caller's and must outlive it.  A unit
+ * of 0 is that of an index from before there were units: 1.
+ */
+extern void HvSpaceInit(HvSpace *space, HvMetric metric, int dim, float unit, float max_norm,
 						const float *mean, const HvRotation *rotation);
 
-/* Step 1 alone: x (dim floats) -> out (center_dims floats).  For the mean. */
+/* what the lengths of a table's rows tell of its tree space */
+typedef struct HvSpaceLengths
+{
+	float		unit;
+	float		max_norm;
+	double		most;			/* longer rows do not count for the mean */
+} HvSpaceLengths;
+
+/*
+ * Fills lengths from those of n rows, which it sorts.  headroom is how many
+ * times longer than these rows others may be.
+ */
+extern void HvSpaceMeasure(HvMetric metric, double *norms, int n, double headroom,
+						   HvSpaceLengths *lengths);
+
+/*
+ * Step 1 alone: x (dim floats) -> out (center_dims floats).  For the mean: of a
+ * vector that is 1e38 units long and does not count for that, out is not finite.
+ */
 extern void HvSpaceLift(const HvSpace *space, const float *x, float *out);
 
 /*
@@ -128,22 +152,19 @@ extern void HvSpaceRotate(const HvSpace *space, float *x);
 
 /*
  * By how much a vector was shortened in step 1: 0 if it was not, else a class of
- * 1 .. 255, a sixteenth of an octave each.
+ * 1 .. 255, at first a sixteenth of an octave each, from 256 times on an octave.
  */
+#define HV_LENGTH_FINE_CLASSES	128
+
 extern uint8_t HvSpaceLengthClass(const HvSpace *space, const float *x);
 
 /*
  * What a squared distance between the query and a shortened vector would be if
  * the vector had kept its length, on the scale of HvSpaceSquareOf: products
- * grow with the length.  max_norm is M, > 0.
+ * grow with the length.  Where a class is wide it is the longest of it, so that
+ * a lower bound stays one.  max_norm is M, > 0.  Never infinite.
  */
-static inline float
-HvSpaceStretch(float max_norm, uint8_t length_class, float square)
-{
-	float		diagonal = 2.0f * max_norm * max_norm;
-
-	return diagonal - exp2f((length_class - 0.5f) / 16.0f) * (diagonal - square);
-}
+extern float HvSpaceStretch(float max_norm, uint8_t length_class, float square);
 
 /*
  * What an exact distance under the metric is as a squared distance in the tree

@@ -80,7 +80,8 @@ static void
 accept_survey(HvBuild *build, const HvSurvey *survey)
 {
 	HvMetaShape(&build->meta, survey->dim, &build->options);
-	build->meta.max_norm = survey->max_norm;
+	build->meta.unit = survey->lengths.unit;
+	build->meta.max_norm = survey->lengths.max_norm;
 	build->meta.mean_version = 1;	/* codes about the mean that follows */
 	build->estimated_rows = survey->rows;
 	HvBuildInitSpace(build, survey->mean);

@@ -83,7 +83,8 @@ HvBuildInitSpace(HvBuild *build, const float *mean)
 	Assert(build->meta.dim > 0 && mean != NULL);
 	HvMetaLayout(&build->meta, &build->layout);
 	HvRotationInit(rotation, rotate_dims, build->meta.seed);
-	HvSpaceInit(&build->space, metric, build->meta.dim, build->meta.max_norm, mean, rotation);
+	HvSpaceInit(&build->space, metric, build->meta.dim, build->meta.unit, build->meta.max_norm,
+				mean, rotation);
 }
 
 /* May expressions and condition of the index be computed in workers? */

@@ -53,8 +53,8 @@ extern void HvBuildInitMeta(Relation index, HvMetaData *meta, const HvBuildOptio
 extern HvBuild *HvBuildBegin(Relation heap, Relation index, IndexInfo *info);
 
 /*
- * Rows can be projected from here on: meta.dim, meta.max_norm are known, and
- * the mean.
+ * Rows can be projected from here on: dim, unit and max_norm of meta are known,
+ * and the mean.
  */
 extern void HvBuildInitSpace(HvBuild *build, const float *mean);
 

@@ -132,14 +132,13 @@ typedef struct SurveyVisitor
 	RowVisitor	base;
 	HvSurvey   *survey;
 	int			in_block;		/* rows taken of this block */
-	int			count;			/* rows taken */
-	bool		summing;		/* second pass: norm_limit is known */
-	double		norm_limit;		/* longer rows do not count for the mean */
-	int			summed;			/* rows in sum */
-	double	   *sum;			/* dim */
-	double		longest;
-	float	   *norms;			/* of the rows taken */
+	double	   *norms;			/* of the rows seen in the first pass */
+	int			count;
 	int			norms_size;
+	HvSpace		space;			/* second pass: to lift rows in */
+	float	   *lifted;			/* center_dims */
+	double	   *sum;			/* likewise */
+	int			summed;			/* rows in sum */
 } SurveyVisitor;
 
 static void
@@ -148,49 +147,35 @@ begin_survey_block(RowVisitor *base)
 	((SurveyVisitor *) base)->in_block = 0;
 }
 
-/* The first row determines the dimension, all others must agree. */
+/* First pass: notes the length of a row; the first one tells the dimension. */
 static void
-check_dim(SurveyVisitor *visitor, const HvVectorView *view)
-{
-	if (visitor->survey->dim == 0)
-	{
-		visitor->survey->dim = view->dim;
-		visitor->sum = MemoryContextAllocZero(visitor->base.build->context,
-											  view->dim * sizeof(double));
-	}
-	HvTypeCheckDim(view, visitor->survey->dim);
-}
-
-/* First pass: notes the length of a row. */
-static void
-note_norm(SurveyVisitor *visitor, double norm)
+note_norm(SurveyVisitor *visitor, const HvVectorView *view)
 {
 	MemoryContext context = visitor->base.build->context;
 
-	visitor->longest = Max(visitor->longest, norm);
+	if (visitor->survey->dim == 0)
+		visitor->survey->dim = view->dim;
+	HvTypeCheckDim(view, visitor->survey->dim);
 	if (visitor->count == visitor->norms_size)
 	{
 		visitor->norms_size = Max(1024, 2 * visitor->norms_size);
 		visitor->norms = visitor->norms ?
-			repalloc(visitor->norms, visitor->norms_size * sizeof(float)) :
-			MemoryContextAlloc(context, visitor->norms_size * sizeof(float));
+			repalloc(visitor->norms, visitor->norms_size * sizeof(double)) :
+			MemoryContextAlloc(context, visitor->norms_size * sizeof(double));
 	}
-	visitor->norms[visitor->count++] = (float) norm;
+	visitor->norms[visitor->count++] = HvMetricNorm(view->values, view->dim);
 }
 
 /* Second pass: adds a row to the sum. */
 static void
-add_to_sum(SurveyVisitor *visitor, const HvVectorView *view, double norm)
+add_to_sum(SurveyVisitor *visitor, const HvVectorView *view)
 {
-	HvMetric	metric = visitor->base.build->type->metric;
-	double		weight = 1.0;
-
-	if (HvSpaceIgnoresLength(metric))
-		weight = norm > 0 ? 1.0 / norm : 0;
-	else if (HvSpaceIsUnbounded(metric) && norm > visitor->norm_limit)
+	HvTypeCheckDim(view, visitor->survey->dim);
+	if (HvMetricNorm(view->values, view->dim) > visitor->survey->lengths.most)
 		return;
-	for (int i = 0; i < view->dim; i++)
-		visitor->sum[i] += weight * view->values[i];
+	HvSpaceLift(&visitor->space, view->values, visitor->lifted);
+	for (int i = 0; i < visitor->space.center_dims; i++)
+		visitor->sum[i] += visitor->lifted[i];
 	visitor->summed++;
 }
 
@@ -198,52 +183,39 @@ static void
 survey_row(RowVisitor *base, Datum value)
 {
 	SurveyVisitor *visitor = (SurveyVisitor *) base;
-	HvVectorView view;
-	double		norm;
+	bool		summing = visitor->sum != NULL;
 	bool		spare = visitor->in_block++ >= SURVEY_ROWS_A_BLOCK;
+	HvVectorView view;
 
 	/* of many rows of a block inner product wants the longest nevertheless */
-	if (spare && (visitor->summing || !HvSpaceNeedsLongest(base->build->type->metric)))
+	if (spare && (summing || !HvSpaceNeedsLongest(base->build->type->metric)))
 		return;
 	base->build->type->open(value, &view);
-	check_dim(visitor, &view);
-	norm = HvMetricNorm(view.values, view.dim);
-	if (visitor->summing)
-		add_to_sum(visitor, &view, norm);
-	else if (spare)
-		visitor->longest = Max(visitor->longest, norm);
+	if (summing)
+		add_to_sum(visitor, &view);
 	else
-		note_norm(visitor, norm);
+		note_norm(visitor, &view);
 }
 
-/* The mean of the lifted rows, from their sums and lengths. */
+/* The second pass: the mean of the lifted rows of a usual length. */
 static float *
-survey_mean(const SurveyVisitor *visitor)
+survey_mean(SurveyVisitor *visitor, BlockNumber blocks)
 {
 	const HvSurvey *survey = visitor->survey;
-	HvMetric	metric = visitor->base.build->type->metric;
-	int			n = HvSpaceCenterDims(metric, survey->dim);
-	float	   *mean = MemoryContextAllocZero(visitor->base.build->context, n * sizeof(float));
-	double		missing = 0;
+	MemoryContext context = visitor->base.build->context;
+	int			n;
+	float	   *mean;
 
 	Assert(visitor->count > 0 && survey->dim > 0);
-	for (int i = 0; i < survey->dim; i++)
-	{
-		double		value = visitor->sum[i] / Max(visitor->summed, 1);
-
-		mean[i] = (float) Max(Min(value, 1e30), -1e30);
-	}
-	if (HvSpaceNeedsLongest(metric))
-	{
-		for (int i = 0; i < visitor->count; i++)
-		{
-			double		m = survey->max_norm;
-			double		norm = visitor->norms[i];
-
-			missing += sqrt(Max(0.0, m * m - norm * norm));
-		}
-		mean[survey->dim] = (float) Min(missing / visitor->count, 1e30);
-	}
+	HvSpaceInit(&visitor->space, visitor->base.build->type->metric, survey->dim,
+				survey->lengths.unit, survey->lengths.max_norm, NULL, NULL);
+	n = visitor->space.center_dims;
+	mean = MemoryContextAllocZero(context, n * sizeof(float));
+	visitor->lifted = MemoryContextAlloc(context, n * sizeof(float));
+	visitor->sum = MemoryContextAllocZero(context, n * sizeof(double));
+	(void) visit_blocks(&visitor->base, blocks, begin_survey_block);
+	for (int i = 0; i < n; i++)
+		mean[i] = (float) (visitor->sum[i] / Max(visitor->summed, 1));
 	return mean;
 }
 
@@ -268,11 +240,9 @@ HvSampleSurvey(HvBuild *build, HvSurvey *survey)
 	if (visitor.count == 0)
 		return;
 	survey->rows = visitor.base.rows * nblocks / read;
-	survey->max_norm = (float) Min(visitor.longest * NORM_HEADROOM, 1e30);
-	visitor.norm_limit = HvMetricOutlierNorm(visitor.norms, visitor.count);
-	visitor.summing = true;
-	(void) visit_blocks(&visitor.base, wanted, begin_survey_block);
-	survey->mean = survey_mean(&visitor);
+	HvSpaceMeasure(build->type->metric, visitor.norms, visitor.count, NORM_HEADROOM,
+				   &survey->lengths);
+	survey->mean = survey_mean(&visitor, wanted);
 }
 
 /* Sample ------------------------------------------------------------------ */

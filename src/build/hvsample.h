@@ -13,6 +13,7 @@
 #ifndef HVSAMPLE_H
 #define HVSAMPLE_H
 
+#include "arithmetic/hvspace.h"
 #include "build/hvbuildparallel.h"
 
 /* what a look at some blocks tells */
@@ -21,7 +22,7 @@ typedef struct HvSurvey
 	int			dim;			/* 0 = no row found, all blocks having been read */
 	double		rows;			/* estimated, in the index */
 	double		heap_rows;		/* of the table, in the blocks that were read */
-	float		max_norm;		/* inner product: M, with some headroom */
+	HvSpaceLengths lengths;
 	float	   *mean;			/* center_dims floats, NULL if no row */
 } HvSurvey;
 

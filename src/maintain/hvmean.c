@@ -34,7 +34,7 @@
  * room for vectors longer than those seen so far under inner product, see
  * hvspace.h
  */
-#define NORM_HEADROOM		1.25f
+#define NORM_HEADROOM		1.25
 
 /*
  * A mean is changed when its distance from the data's own, squared, exceeds
@@ -75,27 +75,25 @@ keep_row(void *arg, int i, const float *vector)
 	rows->vectors[i] = vector ? memcpy(palloc(size), vector, size) : NULL;
 }
 
-/*
- * The longest vector of an index, with some room, and the norm of an outlier.
- */
+/* Sets unit and M of an index by its rows; returns the length of an outlier. */
 static double
-measure_norms(HvIndex *index, const Rows *rows, int count)
+measure_lengths(HvIndex *index, const Rows *rows, int count)
 {
-	float	   *norms = palloc(count * sizeof(float));
-	double		longest = 0;
+	double	   *norms = palloc(count * sizeof(double));
+	HvSpaceLengths lengths;
 	int			n = 0;
 
 	Assert(count > 0);
 	for (int i = 0; i < count; i++)
 	{
-		if (rows->vectors[i] == NULL)
-			continue;
-		norms[n] = (float) HvMetricNorm(rows->vectors[i], rows->dim);
-		longest = Max(longest, norms[n]);
-		n++;
+		if (rows->vectors[i])
+			norms[n++] = HvMetricNorm(rows->vectors[i], rows->dim);
 	}
-	index->space.max_norm = (float) Min(longest * NORM_HEADROOM, 1e18);
-	return HvMetricOutlierNorm(norms, n);
+	HvSpaceMeasure(index->space.metric, norms, n, NORM_HEADROOM, &lengths);
+	index->space.unit = lengths.unit;
+	index->space.max_norm = lengths.max_norm;
+	pfree(norms);
+	return lengths.most;
 }
 
 static float *
@@ -104,14 +102,12 @@ compute_mean(HvIndex *index, const Rows *rows, int count)
 	int			n = index->space.center_dims;
 	float	   *mean = palloc0(n * sizeof(float));
 	float	   *lifted = palloc(n * sizeof(float));
-	double		limit = measure_norms(index, rows, count);
+	double		most = measure_lengths(index, rows, count);
 	int			used = 0;
 
 	for (int i = 0; i < count; i++)
 	{
-		if (rows->vectors[i] == NULL ||
-			(HvSpaceIsUnbounded(index->space.metric) &&
-			 HvMetricNorm(rows->vectors[i], rows->dim) > limit))
+		if (rows->vectors[i] == NULL || HvMetricNorm(rows->vectors[i], rows->dim) > most)
 			continue;
 		HvSpaceLift(&index->space, rows->vectors[i], lifted);
 		used++;
@@ -158,6 +154,7 @@ HvMeanTake(HvMembers *members, HvHeap *heap, Page tuples)
 	HvMembersEachRow(members, heap, keep_row, &rows);
 	mean = compute_mean(index, &rows, members->count);
 	index->space.mean = mean;
+	index->meta.unit = index->space.unit;
 	index->meta.max_norm = index->space.max_norm;
 	index->meta.mean_version++;
 
@@ -173,17 +170,32 @@ HvMeanTake(HvMembers *members, HvHeap *heap, Page tuples)
 typedef struct Sample
 {
 	HvIndex    *index;
+	int			seen;			/* rows, in this pass */
+	double	   *norms;			/* of SAMPLE_ROWS rows, by the first pass */
+	HvSpaceLengths lengths;		/* what they tell, for the second */
 	float	   *lifted;			/* center_dims floats */
 	double	   *sum;			/* likewise */
 	double		squares;		/* of distances from the mean of the index */
-	int			rows;
+	int			rows;			/* that count for these */
 } Sample;
 
+/* First pass: the length of a row. */
+static void
+note_norm(Sample *sample, const float *row)
+{
+	if (sample->seen < SAMPLE_ROWS)
+		sample->norms[sample->seen++] = HvMetricNorm(row, sample->index->space.dim);
+}
+
+/* Second pass: a row of a usual length. */
 static void
 add_row(Sample *sample, const float *row)
 {
 	const HvSpace *space = &sample->index->space;
 
+	sample->seen++;
+	if (HvMetricNorm(row, space->dim) > sample->lengths.most)
+		return;
 	HvSpaceLift(space, row, sample->lifted);
 	for (int j = 0; j < space->center_dims; j++)
 	{
@@ -195,9 +207,10 @@ add_row(Sample *sample, const float *row)
 	sample->rows++;
 }
 
-/* Adds a few rows of a leaf; false if the block is none. */
-static bool
-sample_leaf(Sample *sample, HvHeap *heap, BlockNumber block)
+/* Looks at a few rows of a block, if it is a leaf. */
+static void
+visit_leaf(Sample *sample, HvHeap *heap, BlockNumber block,
+		   void (*visit) (Sample *sample, const float *row))
 {
 	HvMembers  *members = palloc(sizeof(HvMembers));
 	bool		is_leaf = HvMembersRead(members, sample->index, block, 0);
@@ -210,34 +223,46 @@ sample_leaf(Sample *sample, HvHeap *heap, BlockNumber block)
 		CHECK_FOR_INTERRUPTS();
 		if (HvHeapGet(heap, HvRowPack(&row->tid), &view) &&
 			view.dim == (int) sample->index->meta.dim)
-			add_row(sample, view.values);
+			visit(sample, view.values);
 		HvHeapRelease(heap);
 	}
 	pfree(members);
-	return is_leaf;
 }
 
-/* Rows of leaves all over the index, the same ones at every call. */
+/* Looks at rows of leaves all over the index, the same ones at every call. */
 static void
-take_sample(Sample *sample, HvHeap *heap)
+visit_rows(Sample *sample, HvHeap *heap, void (*visit) (Sample *sample, const float *row))
 {
 	HvIndex    *index = sample->index;
 	BlockNumber nblocks = HvStoreBlocks(index->relation);
 	uint64_t	state = index->meta.seed;
 
-	sample->lifted = palloc(index->space.center_dims * sizeof(float));
-	sample->sum = palloc0(index->space.center_dims * sizeof(double));
-	sample->squares = 0;
-	sample->rows = 0;
+	sample->seen = 0;
 	if (nblocks <= SAMPLE_ROWS / SAMPLE_LEAF)
 	{
 		for (BlockNumber block = HV_ROOT_BLOCK; block < nblocks; block++)
-			sample_leaf(sample, heap, block);
+			visit_leaf(sample, heap, block, visit);
 		return;
 	}
-	for (int i = 0; i < SAMPLE_ROWS && sample->rows < SAMPLE_ROWS; i++)
-		sample_leaf(sample, heap, (BlockNumber) (HV_ROOT_BLOCK + HvSplitmixNext(&state) %
-												 (nblocks - HV_ROOT_BLOCK)));
+	for (int i = 0; i < SAMPLE_ROWS && sample->seen < SAMPLE_ROWS; i++)
+		visit_leaf(sample, heap, (BlockNumber) (HV_ROOT_BLOCK + HvSplitmixNext(&state) %
+												(nblocks - HV_ROOT_BLOCK)), visit);
+}
+
+/* Where the data of an index lies, by rows of a usual length. */
+static void
+take_sample(Sample *sample, HvIndex *index, HvHeap *heap, int64 *rows_read)
+{
+	memset(sample, 0, sizeof(Sample));
+	sample->index = index;
+	sample->norms = palloc(SAMPLE_ROWS * sizeof(double));
+	sample->lifted = palloc(index->space.center_dims * sizeof(float));
+	sample->sum = palloc0(index->space.center_dims * sizeof(double));
+	visit_rows(sample, heap, note_norm);
+	*rows_read += 2 * sample->seen;
+	HvSpaceMeasure(index->space.metric, sample->norms, sample->seen, NORM_HEADROOM,
+				   &sample->lengths);
+	visit_rows(sample, heap, add_row);
 }
 
 /* Is the mean of the index far from that of the sample? */
@@ -288,16 +313,14 @@ bool
 HvMeanReview(HvIndex *index, HvHeap *heap, int64 *rows_read)
 {
 	int			n = index->space.center_dims;
-	Sample		sample = {0};
+	Sample		sample;
 	float	   *mean;
 	BlockNumber block;
 
 	Assert(HvStoreStructureIsLocked(index->relation));
 	if (index->space.mean == NULL || (index->meta.flags & HV_META_CONVERTING) != 0)
 		return false;
-	sample.index = index;
-	take_sample(&sample, heap);
-	*rows_read += sample.rows;
+	take_sample(&sample, index, heap, rows_read);
 	if (!is_far(&sample))
 		return false;
 

@@ -239,6 +239,7 @@ grow_root(Split *split, BlockNumber mean_block)
 		meta->leaves = 2;
 	meta->mean_version = index->meta.mean_version;
 	meta->mean_block = mean_block;
+	meta->unit = index->meta.unit;
 	meta->max_norm = index->meta.max_norm;
 	HvActionCommit(&action);
 	return true;

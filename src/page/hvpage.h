@@ -164,7 +164,7 @@ typedef struct HvMetaData
 	uint64		seq;			/* structure counter */
 	BlockNumber mean_block;		/* first mean page, InvalidBlockNumber = zero */
 	BlockNumber centroid_block; /* a centroid page that may have a free slot */
-	float		max_norm;		/* inner product: M of hvspace.h */
+	float		max_norm;		/* inner product: M of hvspace.h, in units */
 	uint16		height;			/* level of the root */
 	uint16		spill;			/* rows are stored in up to two leaves */
 	uint32		leaves;			/* about how many, for cost and sizing */
@@ -175,7 +175,8 @@ typedef struct HvMetaData
 	BlockNumber maintain_block;	/* where maintenance goes on next time */
 	BlockNumber old_mean_block; /* with HV_META_CONVERTING: the mean before, */
 	BlockNumber convert_block;	/* and the first block that may be about it */
-	uint32		reserved[13];	/* zero */
+	float		unit;			/* of hvspace.h, 0 = 1 */
+	uint32		reserved[12];	/* zero */
 	HvCurve		curve;			/* zero where the index was never measured */
 } HvMetaData;
 
@@ -261,7 +262,8 @@ HV_DISK_FIELD(HvMetaData, tuples, 80);
 HV_DISK_FIELD(HvMetaData, maintain_block, 88);
 HV_DISK_FIELD(HvMetaData, old_mean_block, 92);
 HV_DISK_FIELD(HvMetaData, convert_block, 96);
-HV_DISK_FIELD(HvMetaData, reserved, 100);
+HV_DISK_FIELD(HvMetaData, unit, 100);
+HV_DISK_FIELD(HvMetaData, reserved, 104);
 HV_DISK_FIELD(HvMetaData, curve, 152);
 
 /* what a tree page looks like in one index; follows from the metapage */

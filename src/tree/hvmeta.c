@@ -365,8 +365,8 @@ fill_cache(Relation relation, const HvMetaData *meta)
 	{
 		HvSpace		space;
 
-		HvSpaceInit(&space, (HvMetric) meta->metric, meta->dim, meta->max_norm, mean,
-					rotation);
+		HvSpaceInit(&space, (HvMetric) meta->metric, meta->dim, meta->unit,
+					meta->max_norm, mean, rotation);
 		if (!compute_shift(relation, meta, &space, shift))
 			return false;
 	}
@@ -418,8 +418,8 @@ HvIndexOpen(Relation relation)
 	{
 		find_parts(cache, at, &rotation, &mean, &shift);
 		HvMetaLayout(&meta, &index->layout);
-		HvSpaceInit(&index->space, (HvMetric) meta.metric, meta.dim, meta.max_norm, mean,
-					rotation);
+		HvSpaceInit(&index->space, (HvMetric) meta.metric, meta.dim, meta.unit,
+					meta.max_norm, mean, rotation);
 		index->shift = shift;
 	}
 	return index;

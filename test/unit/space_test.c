@@ -82,7 +82,7 @@ make_space(HvMetric metric, int dim, bool with_mean)
 	free(rotation);
 	rotation = malloc(HvRotationSize(HvSpaceRotateDims(metric, dim)));
 	HvRotationInit(rotation, HvSpaceRotateDims(metric, dim), 42);
-	HvSpaceInit(&space, metric, dim, (float) max_norm, with_mean ? mean : NULL, rotation);
+	HvSpaceInit(&space, metric, dim, 1.0f, (float) max_norm, with_mean ? mean : NULL, rotation);
 
 	for (int v = 0; v < NVECTORS; v++)
 		HvSpaceProject(&space, data[v], images[v]);
@@ -120,8 +120,8 @@ test_predicates(HvMetric metric)
 	double		to_x = HvMetricDistance(metric, zero, x, 2);
 	double		to_y = HvMetricDistance(metric, zero, y, 2);
 
-	HvSpaceInit(&near, metric, 2, 50.0f, NULL, NULL);
-	HvSpaceInit(&far, metric, 2, 100.0f, NULL, NULL);
+	HvSpaceInit(&near, metric, 2, 1.0f, 50.0f, NULL, NULL);
+	HvSpaceInit(&far, metric, 2, 1.0f, 100.0f, NULL, NULL);
 	HvSpaceLift(&near, x, lifted[0]);
 	HvSpaceLift(&far, x, lifted[1]);
 	HvSpaceLift(&near, y, lifted[2]);
@@ -236,7 +236,8 @@ test_extremes(HvMetric metric)
 
 		for (int d = 0; d < 300; d++)
 			x[d] = (d % 2) ? values[i] : -values[i];
-		HvSpaceInit(&space, metric, 300, (float) fmin(HvMetricNorm(x, 300), FLT_MAX), mean, rotation);
+		HvSpaceInit(&space, metric, 300, 1.0f, (float) fmin(HvMetricNorm(x, 300), 1e15), mean,
+					rotation);
 		HvSpaceProject(&space, x, images[0]);
 		norm = HvMetricNorm(images[0], space.code_bits);
 		ok(all_finite(images[0], space.code_bits) && norm <= 1.001 * HV_SPACE_MAX_NORM,
@@ -257,6 +258,35 @@ test_extremes(HvMetric metric)
 	ok(all_finite(images[0], space.code_bits), "%s: far from the mean", HvMetricName(metric));
 }
 
+/* of vectors that are very much longer than M classes say at least how long they are */
+static void
+test_wide_classes(void)
+{
+	HvSpace		space;
+	float		x[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+	int			last = 0;
+	bool		right = true;
+
+	HvSpaceInit(&space, HV_METRIC_IP, 4, 0.125f, 16.0f, NULL, NULL);
+	for (double length = 2.0; length < 1e36; length *= 1.9)
+	{
+		int			length_class;
+		double		lower;
+
+		x[2] = (float) length;
+		length_class = HvSpaceLengthClass(&space, x);
+		right = right && length_class >= last && length_class < 255;
+		last = length_class;
+		if (length < 1000.0)
+			continue;
+		/* its product with a unit query along it, in squares */
+		lower = HvSpaceStretch(16.0f, (uint8_t) length_class, 0.0f);
+		right = right && lower <= HvSpaceSquareOf(&space, -length, 1.0) * (1 - 1e-6) &&
+			lower >= 2.1 * HvSpaceSquareOf(&space, -length, 1.0);
+	}
+	ok(right, "classes of vectors up to 1e36 times longer than M");
+}
+
 /* classes of vectors longer than M, and the squares that they are stretched to */
 static void
 test_length_classes(void)
@@ -266,9 +296,9 @@ test_length_classes(void)
 	bool		right = true;
 	bool		close = true;
 
-	HvSpaceInit(&space, HV_METRIC_IP, 4, 2.0f, NULL, NULL);
+	HvSpaceInit(&space, HV_METRIC_IP, 4, 1.0f, 2.0f, NULL, NULL);
 	ok(HvSpaceLengthClass(&space, x) == 0, "a zero vector is not shortened");
-	for (float length = 0.1f; length < 1000.0f; length *= 1.1f)
+	for (float length = 0.1f; length < 500.0f; length *= 1.1f)
 	{
 		uint8_t		length_class;
 		double		product = 0.5 * length; /* with a unit query, scaled to M below */
@@ -289,10 +319,139 @@ test_length_classes(void)
 	}
 	ok(right, "only vectors longer than M have a length class");
 	ok(close, "a stretched square is that of the whole vector within 3 %%");
+	test_wide_classes();
+	space.max_norm = 1e-6f;
 	x[1] = FLT_MAX;
 	ok(HvSpaceLengthClass(&space, x) == 255, "the longest vector has the last class");
+	ok(isfinite(HvSpaceStretch(1e-6f, 255, 0.0f)) && isfinite(HvSpaceStretch(1e15f, 255, 1e30f)) &&
+	   isfinite(HvSpaceStretch(1e15f, 255, 4e30f)), "a stretched square is finite");
 	space.metric = HV_METRIC_L2;
 	ok(HvSpaceLengthClass(&space, x) == 0, "no length classes under L2");
+}
+
+/* vectors of data, of which the first get the factor odd */
+static void
+make_lengths(int dim, int nodd, double odd, double *norms)
+{
+	for (int v = 0; v < NVECTORS; v++)
+	{
+		for (int d = 0; d < dim; d++)
+			data[v][d] = (float) ((0.3 + gauss()) * (v < nodd ? odd : 1.0));
+		norms[v] = HvMetricNorm(data[v], dim);
+	}
+}
+
+/* whatever the unit of the data, the tree space is the same */
+static void
+test_units(HvMetric metric, int dim)
+{
+	static float scaled[MAX_DIMS];
+	static float first[NVECTORS + 1][MAX_DIMS];
+	double		norms[NVECTORS];
+	HvSpaceLengths lengths;
+	bool		equal = true;
+	double		square = 0.0;
+
+	make_lengths(dim, 0, 1.0, norms);
+	free(rotation);
+	rotation = malloc(HvRotationSize(HvSpaceRotateDims(metric, dim)));
+	HvRotationInit(rotation, HvSpaceRotateDims(metric, dim), 42);
+	for (int exponent = 0; exponent <= 230; exponent++)
+	{
+		/* 0, 1, -1, 2, -2 .. of two to the power of which they are multiples */
+		int			power = exponent % 2 ? (exponent + 1) / 2 : -exponent / 2;
+		double		factor = ldexp(1.0, power);
+		double		here;
+
+		for (int v = 0; v < NVECTORS; v++)
+			norms[v] = HvMetricNorm(data[v], dim) * factor;
+		HvSpaceMeasure(metric, norms, NVECTORS, 1.1, &lengths);
+		HvSpaceInit(&space, metric, dim, lengths.unit, lengths.max_norm, NULL, rotation);
+		for (int v = 0; v <= NVECTORS; v++)
+		{
+			for (int d = 0; d < dim; d++)
+				scaled[d] = (float) (data[v % NVECTORS][d] * factor);
+			if (v < NVECTORS)
+				HvSpaceProject(&space, scaled, images[v]);
+			else
+				HvSpaceProjectQuery(&space, scaled, query_image);
+			if (exponent == 0)
+				memcpy(first[v], v < NVECTORS ? images[v] : query_image,
+					   space.code_bits * sizeof(float));
+			else if (metric == HV_METRIC_L2)
+				equal = equal && memcmp(first[v], v < NVECTORS ? images[v] : query_image,
+										space.code_bits * sizeof(float)) == 0;
+			else				/* lengths of other powers are summed up in double */
+				equal = equal && distance2(first[v], v < NVECTORS ? images[v] : query_image,
+										   space.code_bits) < 1e-9;
+		}
+		here = HvSpaceSquareOf(&space, 3.0 * factor *
+							   (metric == HV_METRIC_IP ? factor : 1.0), 5.0 * factor);
+		if (exponent == 0)
+			square = here;
+		equal = equal && (metric == HV_METRIC_COSINE || here == square);
+	}
+	ok(equal, "%s: data times any power of two is the same", HvMetricName(metric));
+}
+
+/* what lengths tell, and what a few odd ones must not change */
+static void
+test_measure(HvMetric metric)
+{
+	static const double odd[] = {0.0, 1e-38, 1e-6, 1e6, 1e20, 1e36};
+	double		norms[NVECTORS];
+	HvSpaceLengths usual;
+	HvSpaceLengths lengths;
+
+	make_lengths(50, 0, 1.0, norms);
+	HvSpaceMeasure(metric, norms, NVECTORS, 1.1, &usual);
+	ok(metric == HV_METRIC_COSINE ? usual.unit == 1.0f :
+	   norms[0] / usual.unit >= 0.5 && norms[NVECTORS - 1] / usual.unit < 4.0,
+	   "%s: the unit is about the length of rows", HvMetricName(metric));
+	ok(metric != HV_METRIC_IP || fabs(usual.max_norm * usual.unit - 1.1 * norms[NVECTORS - 1]) < 1e-3,
+	   "%s: M is that of the longest row", HvMetricName(metric));
+	ok(usual.most > norms[NVECTORS - 1], "%s: all rows count", HvMetricName(metric));
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+	{
+		make_lengths(50, 2, odd[i], norms);
+		HvSpaceMeasure(metric, norms, NVECTORS, 1.1, &lengths);
+		ok(lengths.unit <= 2.0f * usual.unit && lengths.unit >= 0.5f * usual.unit &&
+		   lengths.max_norm <= 2.0f * usual.max_norm &&
+		   lengths.max_norm >= 0.5f * usual.max_norm,
+		   "%s: two rows times %g do not change the unit, nor M", HvMetricName(metric), odd[i]);
+		ok(metric == HV_METRIC_COSINE || odd[i] < 1.0 || lengths.most < odd[i],
+		   "%s: rows times %g do not count for the mean", HvMetricName(metric), odd[i]);
+	}
+	memset(norms, 0, sizeof(norms));
+	HvSpaceMeasure(metric, norms, NVECTORS, 1.1, &lengths);
+	ok(lengths.unit == 1.0f && lengths.max_norm == 0.0f, "%s: zero vectors have no length",
+	   HvMetricName(metric));
+	HvSpaceMeasure(metric, norms, 0, 1.1, &lengths);
+	ok(lengths.unit == 1.0f && lengths.max_norm == 0.0f, "%s: neither have none",
+	   HvMetricName(metric));
+}
+
+/* beside a unit of 1e-36 the longest vectors have a finite image in their direction */
+static void
+test_far_beyond_the_unit(void)
+{
+	static float x[MAX_DIMS];
+	double		norm;
+
+	make_space(HV_METRIC_L2, 100, true);
+	for (int d = 0; d < 100; d++)
+		x[d] = d % 3 ? FLT_MAX : -FLT_MAX;
+	HvSpaceInit(&space, HV_METRIC_L2, 100, ldexpf(1.0f, -120), 0.0f, mean, rotation);
+	HvSpaceProject(&space, x, images[0]);
+	norm = HvMetricNorm(images[0], space.code_bits);
+	ok(all_finite(images[0], space.code_bits) && fabs(norm / HV_SPACE_MAX_NORM - 1) < 1e-3,
+	   "the longest vector beside the shortest unit");
+	for (int d = 0; d < 100; d++)
+		x[d] = d % 3 ? 1e-30f : -1e-30f;
+	HvSpaceProject(&space, x, images[1]);
+	ok(fabs(product(images[0], images[1], space.code_bits) /
+			(norm * HvMetricNorm(images[1], space.code_bits)) - 1) < 1e-5,
+	   "it keeps its direction");
 }
 
 int
@@ -305,6 +464,12 @@ main(void)
 		test_predicates((HvMetric) metric);
 	test_metrics();
 	test_lengths_do_not_matter();
+	for (HvMetric metric = HV_METRIC_L2; metric <= HV_METRIC_COSINE; metric++)
+	{
+		test_units(metric, 100);
+		test_measure(metric);
+	}
+	test_far_beyond_the_unit();
 	test_extremes(HV_METRIC_L2);
 	test_extremes(HV_METRIC_IP);
 	test_extremes(HV_METRIC_COSINE);
