@@ -27,6 +27,7 @@
  *-------------------------------------------------------------------------
  */
 #include "arithmetic/hvkmeans.h"
+#include "arithmetic/hvcenter.h"
 #include "arithmetic/hvsplitmix.h"
 
 #include <float.h>
@@ -501,6 +502,42 @@ limit_members(Kmeans *km)
 		update_centroids(km);
 }
 
+/* one cluster, for HvClusterMean */
+typedef struct OneCluster
+{
+	Kmeans	   *km;
+	int		   *members;		/* numbers of them */
+} OneCluster;
+
+static const float *
+one_member(void *arg, int i)
+{
+	OneCluster *one = arg;
+
+	load_member(one->km, one->members[i]);
+	return one->km->x;
+}
+
+/* Makes every centroid the mean of its members but for those far away. */
+static void
+trim_centroids(Kmeans *km)
+{
+	OneCluster	one = {km, km->best};
+
+	for (int c = 0; c < km->k; c++)
+	{
+		HvCluster	cluster = {0, km->dims, one_member, &one, NULL};
+
+		for (int m = 0; m < km->nmembers; m++)
+		{
+			if (km->assignment[m] == c)
+				one.members[cluster.count++] = m;
+		}
+		HvClusterMean(&cluster, true, (float *) km->sortable, centroid(km, c));
+		count_work(km, 3.0 * cluster.count * km->dims);
+	}
+}
+
 /* Clusters the vectors members[0 .. nmembers - 1]; see hvkmeans.h. */
 int
 HvKmeans(const HvVectors *vectors, const int *members, int nmembers,
@@ -550,5 +587,7 @@ HvKmeans(const HvVectors *vectors, const int *members, int nmembers,
 	}
 	if (params->max_members > 0 && (int64_t) params->max_members * km.k >= nmembers)
 		limit_members(&km);
+	if (params->trim)
+		trim_centroids(&km);
 	return km.k;
 }

@@ -24,6 +24,7 @@
 #ifndef HVKMEANS_H
 #define HVKMEANS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,7 @@ typedef struct HvKmeansParams
 	int			iterations;		/* Lloyd iterations, >= 1 */
 	uint64_t	seed;
 	int			max_members;	/* no cluster may get more than this many, 0 = any */
+	bool		trim;			/* centroids that come out are those of HvClusterMean */
 	void		(*check) (void *arg);	/* called every ~1 ms of work, may be NULL */
 	void	   *check_arg;
 } HvKmeansParams;

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "arithmetic/hvcenter.h"
 #include "build/hvpartition.h"
 #include "build/hvrefine.h"
 #include "tree/hvchoose.h"
@@ -35,36 +36,56 @@
 #define MEANS_CHUNK		16
 #define PLACE_CHUNK		128
 
-/* The mean of the members of one leaf, and the unit of their sum. */
+/* the members of one leaf */
+typedef struct LeafMembers
+{
+	const HvVectors *vectors;
+	const int  *members;
+	float	   *vector;			/* scratch */
+} LeafMembers;
+
+static const float *
+leaf_member(void *arg, int i)
+{
+	LeafMembers *leaf = arg;
+
+	HvVectorsGet(leaf->vectors, leaf->members[i], leaf->vector);
+	return leaf->vector;
+}
+
+/*
+ * The mean of the members of one leaf, and the unit of their sum: that of those
+ * that count.
+ */
 static void
-take_mean(const HvSample *sample, int leaf, HvClusterTree *tree, float *restrict sum,
-		  float *restrict vector)
+take_mean(const HvSample *sample, int leaf, bool trim, HvClusterTree *tree)
 {
 	int			dims = sample->vectors.dims;
 	int			start = sample->starts[leaf];
-	int			end = sample->starts[leaf + 1];
+	LeafMembers members = {&sample->vectors, sample->members + start, palloc(dims * sizeof(float))};
+	HvCluster	cluster = {sample->starts[leaf + 1] - start, dims, leaf_member, &members, NULL};
+	float	   *counts = palloc(2 * cluster.count * sizeof(float));
+	float	   *mean = palloc(dims * sizeof(float));
 	float		unit = 0;
 
-	Assert(start < end);		/* no leaf is empty */
-	memset(sum, 0, dims * sizeof(float));
-	for (int i = start; i < end; i++)
+	Assert(cluster.count > 0);	/* no leaf is empty */
+	HvClusterMean(&cluster, trim, counts, mean);
+	for (int i = 0; i < cluster.count; i++)
 	{
-		HvVectorsGet(&sample->vectors, sample->members[i], vector);
-		unit = Max(unit, sample->vectors.factors[sample->members[i]].step);
-		for (int j = 0; j < dims; j++)
-			sum[j] += vector[j];
+		if (counts[i] != 0)
+			unit = Max(unit, sample->vectors.factors[members.members[i]].step);
 	}
-	for (int j = 0; j < dims; j++)
-		sum[j] /= end - start;
-	HvVectorsSet(&tree->means, leaf, sum);
+	HvVectorsSet(&tree->means, leaf, mean);
 	tree->mean_units[leaf] = unit;
+	pfree(members.vector);
+	pfree(counts);
+	pfree(mean);
 }
 
 void
 HvRefineMeansWork(HvBuild *build, const HvJob *job)
 {
-	float	   *sum = palloc(build->layout.code_bits * sizeof(float));
-	float	   *vector = palloc(build->layout.code_bits * sizeof(float));
+	bool		trim = HvSpaceIsUnbounded(build->space.metric);
 	HvSample	sample;
 	HvClusterTree tree;
 	int			chunk;
@@ -76,7 +97,7 @@ HvRefineMeansWork(HvBuild *build, const HvJob *job)
 		int			end = Min((chunk + 1) * MEANS_CHUNK, job->count);
 
 		for (int leaf = chunk * MEANS_CHUNK; leaf < end; leaf++)
-			take_mean(&sample, leaf, &tree, sum, vector);
+			take_mean(&sample, leaf, trim, &tree);
 	}
 }
 

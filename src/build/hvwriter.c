@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "arithmetic/hvcenter.h"
 #include "build/hvwriter.h"
 #include "storage/hvstore.h"
 
@@ -195,28 +196,43 @@ fill_inner(HvWriter *writer, int level, const int *cluster, int which, Page imag
 	Assert(HvPageCount(image) > 0); /* I5 */
 }
 
+/* the children of one page */
+typedef struct Children
+{
+	const HvVectors *vectors;
+	int		   *numbers;
+	float	   *vector;			/* scratch */
+} Children;
+
+static const float *
+child_centroid(void *arg, int i)
+{
+	Children   *children = arg;
+
+	HvVectorsGet(children->vectors, children->numbers[i], children->vector);
+	return children->vector;
+}
+
 /* The weighted mean of the members of one cluster; returns their weight. */
 static float
-cluster_mean(const Pending *pending, const int *cluster, int which, float *mean)
+cluster_mean(const Pending *pending, const int *cluster, int which, bool trim, float *mean)
 {
-	int			dims = pending->vectors.dims;
-	float	   *vector = palloc(dims * sizeof(float));
+	int			n = pending->count;
+	Children	children = {&pending->vectors, palloc(n * sizeof(int)),
+	palloc(pending->vectors.dims * sizeof(float))};
+	float	   *weights = palloc(n * sizeof(float));
+	HvCluster	members = {0, pending->vectors.dims, child_centroid, &children, weights};
 	double		total = 0;
 
-	memset(mean, 0, dims * sizeof(float));
-	for (int i = 0; i < pending->count; i++)
+	for (int i = 0; i < n; i++)
 	{
-		float		share;
-
 		if (cluster[i] != which)
 			continue;
+		children.numbers[members.count] = i;
+		weights[members.count++] = pending->weights[i];
 		total += pending->weights[i];
-		share = (float) (pending->weights[i] / total);
-		HvVectorsGet(&pending->vectors, i, vector);
-		for (int j = 0; j < dims; j++)
-			mean[j] += (vector[j] - mean[j]) * share;
 	}
-	pfree(vector);
+	HvClusterMean(&members, trim, palloc(2 * n * sizeof(float)), mean);
 	return (float) total;
 }
 
@@ -271,7 +287,9 @@ HvWriterClose(HvWriter *writer, int level)
 	for (int which = 0; which < k; which++)
 	{
 		float	   *mean = palloc(writer->build->layout.code_bits * sizeof(float));
-		float		weight = cluster_mean(pending, cluster, which, mean);
+		float		weight = cluster_mean(pending, cluster, which,
+										  HvSpaceIsUnbounded(writer->build->space.metric),
+										  mean);
 		PGAlignedBlock image;
 
 		fill_inner(writer, level, cluster, which, (Page) image.data);

@@ -83,6 +83,7 @@ partition(Split *split)
 		members[i] = i;
 	}
 	params.k = 2;
+	params.trim = HvSpaceIsUnbounded(split->index->space.metric);
 	params.iterations = SPLIT_ITERATIONS;
 	params.seed = split->members.block;
 	/* or a far row would be split off alone, and merged again (hvmaintain.c) */

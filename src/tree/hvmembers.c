@@ -14,6 +14,7 @@
 
 #include "miscadmin.h"
 
+#include "arithmetic/hvcenter.h"
 #include "page/hvpage.h"
 #include "tree/hvinner.h"
 #include "tree/hvmembers.h"
@@ -122,38 +123,58 @@ HvMembersEachRow(const HvMembers *members, HvHeap *heap,
 	}
 }
 
-static void
-add_vector(float *mean, const float *vector, int bits, int count)
+/* For HvClusterMean: a vector that is loaded, or what a code says of one. */
+static const float *
+loaded_vector(void *arg, int i)
 {
-	for (int j = 0; j < bits; j++)
-		mean[j] += (vector[j] - mean[j]) / count;
+	return ((const HvMembers *) arg)->vectors[i];
+}
+
+typedef struct DecodedMembers
+{
+	const HvMembers *members;
+	float	   *vector;			/* scratch */
+} DecodedMembers;
+
+static const float *
+decoded_vector(void *arg, int i)
+{
+	DecodedMembers *decoded = arg;
+
+	HvPageDecode((Page) decoded->members->image.data, &decoded->members->index->layout, i,
+				 decoded->vector);
+	return decoded->vector;
+}
+
+static void
+compute_mean(const HvMembers *members, const HvCluster *cluster, float *mean)
+{
+	float	   *scratch = palloc(2 * Max(members->count, 1) * sizeof(float));
+
+	HvClusterMean(cluster, HvSpaceIsUnbounded(members->index->space.metric), scratch, mean);
+	pfree(scratch);
 }
 
 void
 HvMembersMean(const HvMembers *members, float *mean)
 {
-	int			bits = members->index->layout.code_bits;
+	HvCluster	cluster = {members->count, members->index->layout.code_bits, loaded_vector,
+	(void *) members, NULL};
 
 	Assert(members->vectors != NULL);
-	memset(mean, 0, bits * sizeof(float));
-	for (int i = 0; i < members->count; i++)
-		add_vector(mean, members->vectors[i], bits, i + 1);
+	compute_mean(members, &cluster, mean);
 }
 
 void
 HvMembersCodeMean(const HvMembers *members, float *mean)
 {
 	int			bits = members->index->layout.code_bits;
-	float	   *vector = palloc(bits * sizeof(float));
+	DecodedMembers decoded = {members, palloc(bits * sizeof(float))};
+	HvCluster	cluster = {members->count, bits, decoded_vector, &decoded, NULL};
 
-	memset(mean, 0, bits * sizeof(float));
-	for (int i = 0; i < members->count; i++)
-	{
-		HvPageDecode((Page) members->image.data, &members->index->layout, i, vector);
-		add_vector(mean, vector, bits, i + 1);
-	}
+	compute_mean(members, &cluster, mean);
 	make_current(members, mean);
-	pfree(vector);
+	pfree(decoded.vector);
 }
 
 bool

@@ -56,7 +56,7 @@ extern void HvMembersLoadOne(const HvMembers *members, HvHeap *heap, int i, floa
 extern void HvMembersEachRow(const HvMembers *members, HvHeap *heap,
 							 void (*use) (void *arg, int i, const float *vector), void *arg);
 
-/* The mean of the loaded vectors (code_bits floats). */
+/* The mean of the loaded vectors (code_bits floats), of those that count for it. */
 extern void HvMembersMean(const HvMembers *members, float *mean);
 
 /* The same from the codes alone: rough, but no vector need be loaded. */

@@ -76,10 +76,16 @@ make_blobs(int n, int nblobs, float scale, float noise)
 	vectors.count = n;
 }
 
+/* are centroids those without vectors far away? */
+static bool trim_centroids = false;
+
 static void
 cluster(int n, int k, int iterations, int max_members, uint64_t seed)
 {
-	HvKmeansParams params = {k, iterations, seed, max_members, note_check, &check_calls};
+	HvKmeansParams params = {
+		.k = k, .iterations = iterations, .seed = seed, .max_members = max_members,
+		.trim = trim_centroids, .check = note_check, .check_arg = &check_calls
+	};
 	size_t		size = HvKmeansScratchSize(n, DIMS, k);
 	uint8_t    *scratch = malloc(size + 64);
 
@@ -286,6 +292,37 @@ test_halving_quality(void)
 	ok(sum <= 1.02 * best_sum, "halving: inertia %.4f of the best of 40", sum / best_sum);
 }
 
+/* half of a page cannot be one vector far away: the others beside it must be found */
+static void
+test_far_vectors(void)
+{
+	bool		near = true;
+
+	trim_centroids = true;
+	for (uint64_t seed = 0; seed < 50; seed++)
+	{
+		float		x[DIMS];
+
+		make_blobs(30, 3, 4.0f, 1.0f);
+		for (int i = 0; i < DIMS; i++)
+			x[i] = 1e6f * gauss();
+		HvVectorsSet(&vectors, 11, x);
+		cluster(30, 2, 10, 20, seed);
+		for (int c = 0; c < 2; c++)
+		{
+			float		norm2 = HvKernel->inner_product(run.centroids + c * DIMS,
+														run.centroids + c * DIMS, DIMS);
+
+			near = near && run.counts[c] >= 10 && norm2 < 40.0f;
+		}
+	}
+	ok(near, "a vector far away does not take the centroid of its half along");
+	trim_centroids = false;
+	make_blobs(300, 3, 4.0f, 1.0f);
+	cluster(300, 3, 10, 0, 1);
+	ok(is_sound(300, 3, 0), "without any, centroids are means");
+}
+
 int
 main(void)
 {
@@ -296,5 +333,6 @@ main(void)
 	test_limits();
 	test_lengths();
 	test_halving_quality();
+	test_far_vectors();
 	return done();
 }
