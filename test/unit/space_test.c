@@ -449,7 +449,7 @@ test_far_beyond_the_unit(void)
 	for (int d = 0; d < 100; d++)
 		x[d] = d % 3 ? 1e-30f : -1e-30f;
 	HvSpaceProject(&space, x, images[1]);
-	ok(fabs(product(images[0], images[1], space.code_bits) /
+	ok(fabs(unit_product(images[0], images[1], space.code_bits) /
 			(norm * HvMetricNorm(images[1], space.code_bits)) - 1) < 1e-5,
 	   "it keeps its direction");
 }
