@@ -230,6 +230,7 @@ my ($high) = grep { $level{$_} == 2 } @{ $blocks{inner} };
 my ($leaf, $leaf2) = grep { tuple_count(page_of($v->{bytes}, $_)) > 4 } @{ $blocks{leaf} };
 my ($centroid) = @{ $blocks{centroid} };
 my ($mean) = @{ $blocks{mean} };
+my $code_bytes = field(page_of($v->{bytes}, 0), 'code_bits') / 8;
 my @scans = qw(everything filtered parallel);
 my @all = (@scans, qw(vacuum maintain check info prewarm));
 my @meta = qw(nearest everything insert vacuum maintain check info prewarm);
@@ -297,7 +298,7 @@ my @cases = (
 	[ 'an inner page lacks its last children', with_page($low, sub
 		{
 			my $page = set_field($_[0], 'ntuples', field($_[0], 'ntuples') - 1);
-			$page = set_field($page, 'pd_lower', field($page, 'pd_lower') - 64);
+			$page = set_field($page, 'pd_lower', field($page, 'pd_lower') - $code_bytes);
 			set_field($page, 'pd_upper', field($page, 'pd_upper') + 24);
 		}), undef, @all ],
 	[ 'an inner page has no children', with_page($low, sub
@@ -384,7 +385,7 @@ foreach my $case (
 	[ 'a leaf is as it was before its last row came', with_page($leaf, sub
 		{
 			my $page = set_field($_[0], 'ntuples', field($_[0], 'ntuples') - 1);
-			$page = set_field($page, 'pd_lower', field($page, 'pd_lower') - 64);
+			$page = set_field($page, 'pd_lower', field($page, 'pd_lower') - $code_bytes);
 			set_field($page, 'pd_upper', field($page, 'pd_upper') + 16);
 		}) ],
 	[ 'a leaf is a copy of another one, and says that it belongs there', copied($leaf, $leaf2) ],
