@@ -54,7 +54,7 @@
 
 /* rows fetched in all: so many, or so many times the neighbours */
 #define MOST_FETCHES	1024
-#define MOST_FETCHES_A_NEIGHBOR	8
+#define MOST_FETCHES_A_NEIGHBOR	4
 
 /* neighbours that must be certain when so many rows have been fetched */
 #define CERTAIN_ROWS	10
