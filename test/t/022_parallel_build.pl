@@ -163,7 +163,7 @@ SKIP:
 		ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'advisory'}),
 			"$point: reached");
 		my $phase = sql("SELECT phase FROM pg_stat_progress_create_index WHERE pid = $pid");
-		like($phase, qr/^building index: (?:sampling table|refining clusters|trying second copies|assigning rows to leaves|sorting rows by leaf|writing pages)$/,
+		like($phase, qr/^building index: (?:sampling table|clustering sample|refining clusters|trying second copies|assigning rows to leaves|sorting rows by leaf|writing pages)$/,
 			"$point: $phase");
 		sql("SELECT pg_cancel_backend($pid)");
 		ok(idle(), "$point: cancelled");
