@@ -106,7 +106,10 @@ check_meta(HvCheck *check)
 			HvCheckViolated(check, 1, HV_META_BLOCK, "a reserved field is in use");
 	}
 	if (meta->dim == 0)
+	{
+		HvMetaRequireEmpty(check->index);
 		return;
+	}
 	if (!is_block_or_none(check, meta->mean_block) ||
 		!is_block_or_none(check, meta->centroid_block) ||
 		(is_converting(meta) && !is_block_or_none(check, meta->old_mean_block)) ||

@@ -150,12 +150,8 @@ read_mean(Relation relation, const HvMetaData *meta, bool old, float *mean, int 
 	return true;
 }
 
-/*
- * An index without a dimension has a root without rows: the dimension is stored
- * before the first row is.
- */
-static void
-require_empty(Relation relation)
+void
+HvMetaRequireEmpty(Relation relation)
 {
 	Buffer		buffer;
 	Page		page = HvStoreRead(relation, NULL, HV_ROOT_BLOCK, NULL, &buffer);
@@ -195,7 +191,7 @@ HvMetaReadMeans(Relation relation, HvMetaData *meta)
 		HvMetaRead(relation, meta);
 	while (meta->dim > 0 && !read_means(relation, meta));
 	if (meta->dim == 0)
-		require_empty(relation);
+		HvMetaRequireEmpty(relation);
 }
 
 BlockNumber
@@ -258,7 +254,7 @@ HvMetaSetDim(Relation relation, int dim)
 	HvAction	action;
 	HvMetaData *meta;
 
-	require_empty(relation);
+	HvMetaRequireEmpty(relation);
 	HvOptionsForBuild(relation, &options);
 	HvActionBegin(&action, relation);
 	meta = HvActionOpenMeta(&action);
@@ -400,7 +396,7 @@ HvIndexOpen(Relation relation)
 	{
 		HvMetaRead(relation, &meta);
 		if (meta.dim == 0)
-			require_empty(relation);
+			HvMetaRequireEmpty(relation);
 	} while (!cache_fits(relation->rd_amcache, &meta) && !fill_cache(relation, &meta));
 
 	/* no catalog access from here on: the cache stays where it is */

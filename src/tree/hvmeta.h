@@ -56,6 +56,12 @@ extern bool HvIndexIsOld(const HvIndex *index, BlockNumber block, uint16 mean_ve
 extern void HvMetaRead(Relation relation, HvMetaData *meta);
 
 /*
+ * Errors where an index without a dimension has a root with rows: the dimension is
+ * stored before the first row is.  One page is locked at a time, none on return.
+ */
+extern void HvMetaRequireEmpty(Relation relation);
+
+/*
  * The metapage as the relation cache remembers it, for estimates: as old as
  * the last HvIndexOpen of this backend, read now if there was none.
  */
