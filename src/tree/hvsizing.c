@@ -230,7 +230,8 @@ HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *opti
 	/* the curve is about scans that do as it says in all respects */
 	HvSizingFromCurve(sizing, probes > 0 || options->rerank > 0 ? &none : &meta->curve,
 					  options->target_recall);
-	if (probes > 0)
+	sizing->by_hand = probes > 0;
+	if (sizing->by_hand)
 		sizing->probes = probes;
 	sizing->per_level = options->per_level;
 	sizing->grown = sizing->measured && meta->leaves > CURVE_GROWTH * meta->curve.leaves;
@@ -249,7 +250,7 @@ HvSizingWanted(const HvSizing *sizing, double k)
 			LEAVES_A_ROW * Max(k - Max(sizing->rows, FILTERED_ROWS), 0);
 	if (!sizing->measured || sizing->grown)
 		leaves = Max(leaves, fixed_leaves(sizing->probes, BASE_ROWS,
-										  k * sizing->tuples_a_row));
+										  sizing->by_hand ? k : k * sizing->tuples_a_row));
 	return Min(leaves, INT_MAX / 4);
 }
 

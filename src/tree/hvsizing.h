@@ -23,6 +23,7 @@ typedef struct HvSizing
 	double		rows;			/* that the query wants, 0 = unknown */
 	double		tuples_a_row;	/* met for each visible row: more than 1 where many are dead */
 	HvCurvePoint at[HV_CURVE_RANKS];	/* of the curve, for the target */
+	bool		by_hand;		/* probes are what the user has set */
 	double		dither;			/* 0 .. 1, see HvSizingDither */
 	double		probes;			/* set or by rule: leaves before the first ten rows */
 	double		rerank;			/* rows before the first ten rows, < 0 = by bounds */
