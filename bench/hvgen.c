@@ -226,69 +226,30 @@ typedef struct Options
 	const char *out;
 	const char *base;
 	const char *query;
-	long long	n;
-	int			dim;
-	long long	seed;
-	long long	queries;
+	int64_t		n;
+	int64_t		dim;
+	int64_t		seed;
+	int64_t		queries;
 } Options;
 
 static void
 parse_options(Options *options, int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"n", required_argument, NULL, 'n'},
-		{"dim", required_argument, NULL, 'd'},
-		{"seed", required_argument, NULL, 's'},
-		{"queries", required_argument, NULL, 'q'},
-		{"out", required_argument, NULL, 'o'},
-		{"copy", no_argument, NULL, 'c'},
-		{"base", required_argument, NULL, 'B'},
-		{"query", required_argument, NULL, 'Q'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}
+	const HvOption list[] = {
+		{"n", .number = &options->n, .low = 1, .high = INT32_MAX},
+		{"dim", .number = &options->dim, .low = 2, .high = HV_MODEL_MAX_DIM},
+		{"seed", .number = &options->seed, .low = 0, .high = INT64_MAX},
+		{"queries", .number = &options->queries, .low = 1, .high = 1000000},
+		{"out", .text = &options->out},
+		{"copy", .flag = &options->copy},
+		{"base", .text = &options->base},
+		{"query", .text = &options->query},
+		{NULL}
 	};
-	int			c;
 
-	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-	{
-		switch (c)
-		{
-			case 'n':
-				options->n = HvParseInt("n", optarg, 1, INT32_MAX);
-				break;
-			case 'd':
-				options->dim = (int) HvParseInt("dim", optarg, 2, HV_MODEL_MAX_DIM);
-				break;
-			case 's':
-				options->seed = HvParseInt("seed", optarg, 0, INT64_MAX);
-				break;
-			case 'q':
-				options->queries = HvParseInt("queries", optarg, 1, 1000000);
-				break;
-			case 'o':
-				options->out = optarg;
-				break;
-			case 'c':
-				options->copy = true;
-				break;
-			case 'B':
-				options->base = optarg;
-				break;
-			case 'Q':
-				options->query = optarg;
-				break;
-			case 'h':
-				fputs(usage, stdout);
-				exit(0);
-			default:
-				exit(2);
-		}
-	}
-	if (optind != argc || options->stats + options->copy + (options->out != NULL) != 1)
-	{
-		fputs(usage, stderr);
-		exit(2);
-	}
+	HvParseOptions(list, usage, argc, argv);
+	if (options->stats + options->copy + (options->out != NULL) != 1)
+		HvUsage(usage);
 }
 
 /* The source named, or the generated one that the numbers ask for. */
@@ -298,9 +259,9 @@ open_source(const Options *options, HvStream stream, const HvSource *like)
 	const char *name = stream == HV_STREAM_BASE ? options->base : options->query;
 	char		model[80];
 
-	snprintf(model, sizeof(model), "model:%lld:%d:%lld",
-			 stream == HV_STREAM_BASE ? options->n : options->queries,
-			 options->dim, options->seed);
+	snprintf(model, sizeof(model), "model:%lld:%lld:%lld",
+			 (long long) (stream == HV_STREAM_BASE ? options->n : options->queries),
+			 (long long) options->dim, (long long) options->seed);
 	return HvSourceOpen(name != NULL ? name : model, stream, like);
 }
 

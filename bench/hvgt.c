@@ -10,7 +10,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,61 +33,34 @@ static const char usage[] =
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"base", required_argument, NULL, 'b'},
-		{"query", required_argument, NULL, 'q'},
-		{"metric", required_argument, NULL, 'm'},
-		{"k", required_argument, NULL, 'k'},
-		{"threads", required_argument, NULL, 't'},
-		{"out", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}
-	};
 	const char *base = NULL;
 	const char *query = NULL;
 	const char *out = NULL;
-	HvExactJob	job = {.metric = HV_METRIC_COSINE, .k = 100, .threads = 2, .progress = true};
+	const char *metric = "cosine";
+	int64_t		k = 100;
+	int64_t		threads = 2;
+	const HvOption options[] = {
+		{"base", .text = &base},
+		{"query", .text = &query},
+		{"metric", .text = &metric},
+		{"k", .number = &k, .low = 1, .high = 10000},
+		{"threads", .number = &threads, .low = 1, .high = 256},
+		{"out", .text = &out},
+		{NULL}
+	};
+	HvExactJob	job = {.progress = true};
 	double		started = HvNow();
 	size_t		count;
 	int32_t    *ids;
 	float	   *distances;
-	int			c;
 
 	HvToolName = "hvgt";
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
-	{
-		switch (c)
-		{
-			case 'b':
-				base = optarg;
-				break;
-			case 'q':
-				query = optarg;
-				break;
-			case 'm':
-				job.metric = HvParseMetric(optarg);
-				break;
-			case 'k':
-				job.k = (int) HvParseInt("k", optarg, 1, 10000);
-				break;
-			case 't':
-				job.threads = (int) HvParseInt("threads", optarg, 1, 256);
-				break;
-			case 'o':
-				out = optarg;
-				break;
-			case 'h':
-				fputs(usage, stdout);
-				return 0;
-			default:
-				return 2;
-		}
-	}
-	if (base == NULL || query == NULL || out == NULL || optind != argc)
-	{
-		fputs(usage, stderr);
-		return 2;
-	}
+	HvParseOptions(options, usage, argc, argv);
+	if (base == NULL || query == NULL || out == NULL)
+		HvUsage(usage);
+	job.metric = HvParseMetric(metric);
+	job.k = (int) k;
+	job.threads = (int) threads;
 
 	job.base = HvSourceOpen(base, HV_STREAM_BASE, NULL);
 	job.query = HvSourceOpen(query, HV_STREAM_QUERY, job.base);

@@ -60,10 +60,10 @@ typedef struct Options
 	const char *by;
 	const char *out;
 	const char *gt;
-	int			clusters;
-	int			k;
+	int64_t		clusters;
+	int64_t		k;
 	double		length;
-	uint64_t	seed;
+	int64_t		seed;
 } Options;
 
 /* A random permutation of 0 .. n - 1. */
@@ -311,62 +311,20 @@ write_truth(const Options *options)
 static void
 parse_options(Options *options, int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"base", required_argument, NULL, 'b'},
-		{"query", required_argument, NULL, 'q'},
-		{"by", required_argument, NULL, 'B'},
-		{"out", required_argument, NULL, 'o'},
-		{"gt", required_argument, NULL, 'g'},
-		{"clusters", required_argument, NULL, 'c'},
-		{"k", required_argument, NULL, 'k'},
-		{"length", required_argument, NULL, 'l'},
-		{"seed", required_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}
+	const HvOption list[] = {
+		{"base", .text = &options->base},
+		{"query", .text = &options->query},
+		{"by", .text = &options->by},
+		{"out", .text = &options->out},
+		{"gt", .text = &options->gt},
+		{"clusters", .number = &options->clusters, .low = 1, .high = 100000},
+		{"k", .number = &options->k, .low = 1, .high = 1000},
+		{"length", .real = &options->length},
+		{"seed", .number = &options->seed, .low = 0, .high = INT64_MAX},
+		{NULL}
 	};
-	char	   *end;
-	int			c;
 
-	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-	{
-		switch (c)
-		{
-			case 'b':
-				options->base = optarg;
-				break;
-			case 'q':
-				options->query = optarg;
-				break;
-			case 'B':
-				options->by = optarg;
-				break;
-			case 'o':
-				options->out = optarg;
-				break;
-			case 'g':
-				options->gt = optarg;
-				break;
-			case 'c':
-				options->clusters = (int) HvParseInt("clusters", optarg, 1, 100000);
-				break;
-			case 'k':
-				options->k = (int) HvParseInt("k", optarg, 1, 1000);
-				break;
-			case 'l':
-				options->length = strtod(optarg, &end);
-				if (*end != '\0' || !isfinite(options->length))
-					HvDie("--length must be a number, not \"%s\"", optarg);
-				break;
-			case 's':
-				options->seed = (uint64_t) HvParseInt("seed", optarg, 0, INT64_MAX);
-				break;
-			case 'h':
-				fputs(usage, stdout);
-				exit(0);
-			default:
-				exit(2);
-		}
-	}
+	HvParseOptions(list, usage, argc, argv);
 }
 
 int
@@ -376,12 +334,10 @@ main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 
 	HvToolName = "hvlife";
-	if (what[0] != '-')
+	if (argc > 1 && what[0] != '-')
 		optind = 2;
 	parse_options(&options, argc, argv);
 	HvKernelsInit();
-	if (optind != argc)
-		what = "";
 	if (strcmp(what, "order") == 0 && options.base != NULL && options.by != NULL)
 		print_order(&options);
 	else if (strcmp(what, "shift") == 0 && options.base != NULL && options.query != NULL &&
@@ -390,10 +346,7 @@ main(int argc, char **argv)
 	else if (strcmp(what, "truth") == 0 && options.gt != NULL && options.out != NULL)
 		write_truth(&options);
 	else
-	{
-		fputs(usage, stderr);
-		return 2;
-	}
+		HvUsage(usage);
 	if (fflush(stdout) != 0)
 		HvDie("cannot write: %s", strerror(errno));
 	return 0;

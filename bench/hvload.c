@@ -10,7 +10,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,64 +102,35 @@ load(PGconn *conn, const HvSource *base, HvRowShape shape, const char *name, con
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"base", required_argument, NULL, 'b'},
-		{"table", required_argument, NULL, 't'},
-		{"type", required_argument, NULL, 'T'},
-		{"categories", required_argument, NULL, 'g'},
-		{"queries", no_argument, NULL, 'q'},
-		{"storage", required_argument, NULL, 's'},
-		{"conninfo", required_argument, NULL, 'c'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}
-	};
 	const char *base = NULL;
 	const char *table = NULL;
-	HvRowShape	shape = {HV_FORM_REAL, 0};
-	HvStream	stream = HV_STREAM_BASE;
+	const char *type = NULL;
 	const char *storage = "default";
 	const char *conninfo = "";
+	int64_t		categories = 0;
+	bool		queries = false;
+	const HvOption options[] = {
+		{"base", .text = &base},
+		{"table", .text = &table},
+		{"type", .text = &type},
+		{"categories", .number = &categories, .low = 1, .high = INT32_MAX},
+		{"queries", .flag = &queries},
+		{"storage", .text = &storage},
+		{"conninfo", .text = &conninfo},
+		{NULL}
+	};
+	HvRowShape	shape = {HV_FORM_REAL, 0};
+	HvStream	stream;
 	PGconn	   *conn;
-	int			c;
 
 	HvToolName = "hvload";
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
-	{
-		switch (c)
-		{
-			case 'b':
-				base = optarg;
-				break;
-			case 't':
-				table = optarg;
-				break;
-			case 'T':
-				shape.form = HvParseForm(optarg);
-				break;
-			case 'g':
-				shape.categories = (int) HvParseInt("categories", optarg, 1, INT32_MAX);
-				break;
-			case 'q':
-				stream = HV_STREAM_QUERY;
-				break;
-			case 's':
-				storage = optarg;
-				break;
-			case 'c':
-				conninfo = optarg;
-				break;
-			case 'h':
-				fputs(usage, stdout);
-				return 0;
-			default:
-				return 2;
-		}
-	}
-	if (base == NULL || table == NULL || optind != argc)
-	{
-		fputs(usage, stderr);
-		return 2;
-	}
+	HvParseOptions(options, usage, argc, argv);
+	if (base == NULL || table == NULL)
+		HvUsage(usage);
+	if (type != NULL)
+		shape.form = HvParseForm(type);
+	shape.categories = (int) categories;
+	stream = queries ? HV_STREAM_QUERY : HV_STREAM_BASE;
 	if (strcmp(storage, "default") != 0 && strcmp(storage, "plain") != 0 &&
 		strcmp(storage, "external") != 0)
 		HvDie("--storage must be default, plain or external, not \"%s\"", storage);

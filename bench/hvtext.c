@@ -17,7 +17,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -81,10 +80,10 @@ typedef struct Options
 {
 	const char *out;
 	const char *from;
-	int			dim;
-	int			rows;			/* 0: all */
-	int			queries;
-	uint64_t	seed;
+	int64_t		dim;
+	int64_t		rows;			/* 0: all */
+	int64_t		queries;
+	int64_t		seed;
 } Options;
 
 static void *
@@ -448,6 +447,8 @@ make_set(const Options *options)
 {
 	static const char *const files[] = {"data.adj", "data.adv", "data.noun", "data.verb"};
 	double		started = HvNow();
+	int			dim = (int) options->dim;
+	int			queries = (int) options->queries;
 	Texts		texts = {0};
 	Numbers		seen = {0};
 	HvSparse	matrix;
@@ -457,82 +458,40 @@ make_set(const Options *options)
 	for (int i = 0; i < 4; i++)
 		read_texts(&texts, &seen, options->from, files[i]);
 	free_numbers(&seen);
-	wanted = options->rows > 0 ? options->rows + options->queries : texts.ntexts;
-	if (wanted > texts.ntexts || options->queries >= wanted)
-		HvDie("%d base rows and %d queries wanted, there are %d texts",
-			  options->rows, options->queries, texts.ntexts);
+	wanted = options->rows > 0 ? (int) options->rows + queries : texts.ntexts;
+	if (wanted > texts.ntexts || queries >= wanted)
+		HvDie("%d texts wanted, %d of them queries; there are %d", wanted, queries, texts.ntexts);
 	matrix = count_terms(&texts, choose_texts(texts.ntexts, wanted, options->seed), wanted);
 	weigh_terms(&matrix);
-	if (matrix.rows <= options->queries)
+	if (matrix.rows <= queries)
 		HvDie("too few texts share a term");
-	rows = HvSvdProject(&matrix, options->dim, options->seed);
-	scale_to_unit(rows, matrix.rows, options->dim);
-	write_rows(options->out, "query", rows, options->queries, options->dim);
-	write_rows(options->out, "base", rows + (size_t) options->queries * (size_t) options->dim,
-			   matrix.rows - options->queries, options->dim);
+	rows = HvSvdProject(&matrix, dim, options->seed);
+	scale_to_unit(rows, matrix.rows, dim);
+	write_rows(options->out, "query", rows, queries, dim);
+	write_rows(options->out, "base", rows + (size_t) queries * (size_t) dim,
+			   matrix.rows - queries, dim);
 	fprintf(stderr, "%s: %d texts of %d terms, %d of them queries, in %d dimensions, %.1f s\n",
-			options->out, matrix.rows, matrix.columns, options->queries, options->dim,
-			HvNow() - started);
-}
-
-static void
-parse_options(Options *options, int argc, char **argv)
-{
-	static const struct option long_options[] = {
-		{"out", required_argument, NULL, 'o'},
-		{"from", required_argument, NULL, 'f'},
-		{"dim", required_argument, NULL, 'd'},
-		{"rows", required_argument, NULL, 'r'},
-		{"queries", required_argument, NULL, 'q'},
-		{"seed", required_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}
-	};
-	int			c;
-
-	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-	{
-		switch (c)
-		{
-			case 'o':
-				options->out = optarg;
-				break;
-			case 'f':
-				options->from = optarg;
-				break;
-			case 'd':
-				options->dim = (int) HvParseInt("dim", optarg, 2, 4096);
-				break;
-			case 'r':
-				options->rows = (int) HvParseInt("rows", optarg, 1, 10000000);
-				break;
-			case 'q':
-				options->queries = (int) HvParseInt("queries", optarg, 1, 1000000);
-				break;
-			case 's':
-				options->seed = (uint64_t) HvParseInt("seed", optarg, 0, INT64_MAX);
-				break;
-			case 'h':
-				fputs(usage, stdout);
-				exit(0);
-			default:
-				exit(2);
-		}
-	}
-	if (optind != argc || options->out == NULL)
-	{
-		fputs(usage, stderr);
-		exit(2);
-	}
+			options->out, matrix.rows, matrix.columns, queries, dim, HvNow() - started);
 }
 
 int
 main(int argc, char **argv)
 {
 	Options		options = {.from = "/usr/share/wordnet", .dim = 512, .queries = 1000, .seed = 7};
+	const HvOption list[] = {
+		{"out", .text = &options.out},
+		{"from", .text = &options.from},
+		{"dim", .number = &options.dim, .low = 2, .high = 4096},
+		{"rows", .number = &options.rows, .low = 1, .high = 10000000},
+		{"queries", .number = &options.queries, .low = 1, .high = 1000000},
+		{"seed", .number = &options.seed, .low = 0, .high = INT64_MAX},
+		{NULL}
+	};
 
 	HvToolName = "hvtext";
-	parse_options(&options, argc, argv);
+	HvParseOptions(list, usage, argc, argv);
+	if (options.out == NULL)
+		HvUsage(usage);
 	make_set(&options);
 	return 0;
 }

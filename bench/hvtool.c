@@ -11,6 +11,8 @@
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
+#include <getopt.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +68,67 @@ HvParseInt(const char *option, const char *text, int64_t low, int64_t high)
 		HvDie("--%s needs a whole number from %lld to %lld, not \"%s\"",
 			  option, (long long) low, (long long) high, text);
 	return value;
+}
+
+static double
+parse_real(const char *option, const char *text)
+{
+	char	   *end;
+	double		value = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !isfinite(value))
+		HvDie("--%s needs a number, not \"%s\"", option, text);
+	return value;
+}
+
+static void
+take_option(const HvOption *option, const char *text)
+{
+	if (option->text != NULL)
+		*option->text = text;
+	else if (option->number != NULL)
+		*option->number = HvParseInt(option->name, text, option->low, option->high);
+	else if (option->real != NULL)
+		*option->real = parse_real(option->name, text);
+	else
+		*option->flag = true;
+}
+
+void
+HvUsage(const char *usage)
+{
+	fputs(usage, stderr);
+	exit(2);
+}
+
+void
+HvParseOptions(const HvOption *options, const char *usage, int argc, char **argv)
+{
+	struct option names[32] = {{"help", no_argument, NULL, 0}};
+	int			n = 1;
+	int			which;
+	int			c;
+
+	for (const HvOption *option = options; option->name != NULL; option++, n++)
+	{
+		if (n + 1 >= (int) (sizeof(names) / sizeof(names[0])))
+			HvDie("too many options");
+		names[n].name = option->name;
+		names[n].has_arg = option->flag != NULL ? no_argument : required_argument;
+	}
+	while ((c = getopt_long(argc, argv, "", names, &which)) != -1)
+	{
+		if (c != 0)
+			exit(2);			/* getopt has said why */
+		if (which == 0)
+		{
+			fputs(usage, stdout);
+			exit(0);
+		}
+		take_option(&options[which - 1], optarg);
+	}
+	if (optind != argc)
+		HvUsage(usage);
 }
 
 HvMetric

@@ -2,7 +2,7 @@
  *
  * hvtool.h
  *	  The few things that every bench program needs: end with a message, get
- *	  memory, read the clock, parse a number, take a percentile.
+ *	  memory, read the clock, parse options, take a percentile.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -14,6 +14,7 @@
 #ifndef HVTOOL_H
 #define HVTOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,29 @@ extern double HvNow(void);
 
 /* A whole number within [low, high], or the end of the program. */
 extern int64_t HvParseInt(const char *option, const char *text, int64_t low, int64_t high);
+
+/* A long option, and the one place that its value goes to. */
+typedef struct HvOption
+{
+	const char *name;			/* NULL ends a list */
+	const char **text;
+	int64_t    *number;			/* within [low, high] */
+	int64_t		low;
+	int64_t		high;
+	double	   *real;			/* any that is finite */
+	bool	   *flag;			/* set to true, without a value */
+} HvOption;
+
+/*
+ * Takes all arguments from optind on, which are options of the list, or ends the
+ * program: with the usage on stdout for --help, on stderr where something else
+ * is left.
+ */
+extern void HvParseOptions(const HvOption *options, const char *usage, int argc, char **argv);
+
+/* Prints the usage to stderr and ends the program with status 2. */
+extern void HvUsage(const char *usage)
+			__attribute__((noreturn));
 
 /* "l2", "ip" or "cosine", or the end of the program */
 extern HvMetric HvParseMetric(const char *text);
