@@ -11,7 +11,7 @@
 #	A set is done when all its steps are; a run that was broken off goes on with the
 #	first set that is not done.  CLEAN=yes begins anew.
 #
-#	SETS		NAME[/METRIC][@STORAGE][=METHOD,...] ..., NAME a set of HV_DATA or
+#	SETS		NAME[/METRIC][@STORAGE][=METHOD,...] ..., NAME a set of HV_DATA, text or
 #				model:ROWS:DIM:SEED; STORAGE plain, external or default; =METHOD,... where
 #				they differ from METHODS
 #	METHODS		(default "hvtree hnsw ivfflat"); also hvtree-probes: the same index
@@ -36,7 +36,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/sets.sh"
 . "$here/compare_steps.sh"
 
-sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine
+sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine text/cosine
 	model:1000000:1024:42/cosine model:1000000:1024:42/cosine@plain=hvtree
 	model:100000:1024:42/cosine model:10000:1024:42/cosine bge-micro-384/cosine sift-5k-128/l2}
 all_methods=${METHODS:-hvtree hnsw ivfflat}

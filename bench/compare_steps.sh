@@ -61,6 +61,7 @@ use_entry()
 			truth=$out/truth/$label-$metric-$queries.ibin
 			;;
 		*)
+			make_set "$name"
 			base=$(find_vectors "$name" base)
 			query=$(find_vectors "$name" query)
 			label=$name

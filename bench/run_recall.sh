@@ -12,8 +12,8 @@
 #	The queries are not in the table.
 #
 #	HV_DATA			folder of vector sets
-#	SETS			NAME/METRIC of HV_DATA or model:ROWS:DIM:SEED/METRIC (default: all sets,
-#					and 100,000 x 1024 generated)
+#	SETS			NAME/METRIC of HV_DATA, text/cosine or model:ROWS:DIM:SEED/METRIC
+#					(default: all sets, text, and 100,000 x 1024 generated)
 #	STATES			(default "built grown churned")
 #	TARGETS			(default .90,.95,.99)
 #	QUERIES			(default 1000; as many as the set has)
@@ -28,7 +28,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 data=${HV_DATA:-}
 sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine cohere-1536/l2 cohere-1536/ip bge-micro-384/cosine
-	sift-5k-128/l2 model:100000:1024:42/cosine}
+	sift-5k-128/l2 text/cosine model:100000:1024:42/cosine}
 states=${STATES:-built grown churned}
 targets=${TARGETS:-.90,.95,.99}
 queries=${QUERIES:-1000}
@@ -48,6 +48,7 @@ use_set()
 			truth=$cluster_dir/truth.ibin
 			"$here/hvgt" --base "$base" --query "$query" --metric "$metric" --out "$truth" >&2 ;;
 		*)
+			make_set "$name"
 			base=$(find_vectors "$name" base)
 			query=$(find_vectors "$name" query)
 			truth=$(find_truth "$name" "$metric") ;;

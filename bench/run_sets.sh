@@ -5,6 +5,7 @@
 #	For every set of the folder and every metric that it has true neighbours
 #	for: load, CREATE INDEX with default options, then recall, times and costs
 #	with automatic settings (probes=-1) and for fixed numbers of probed leaves.
+#	The set "text" is made on the spot (bench/sets.sh).
 #
 #	HV_DATA			the folder
 #	SETS			names of sets (default: all that this script knows)
@@ -22,14 +23,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 data=${HV_DATA:-}
 probes=${PROBES:--1,4,8,16,32,64,128}
-sets=${SETS:-fashion-mnist-784 cohere-1536 bge-micro-384 sift-5k-128}
+sets=${SETS:-fashion-mnist-784 cohere-1536 bge-micro-384 sift-5k-128 text}
 sweep=${LEVELS:+hvtree.probes_per_level=$LEVELS/}
 sweep=${sweep:-hvtree.probes=$probes}
 done_sets=0
 
 if [ -z "$data" ] || [ ! -d "$data" ]; then
-	echo "run_sets: no folder of vector sets; give one: make bench DATA=folder" >&2
-	exit 1
+	echo "run_sets: no folder of vector sets, only what is made on the spot; give one:" \
+		"make bench DATA=folder" >&2
 fi
 
 # measure SET TABLE METRIC QUERIES TRUTH
@@ -48,10 +49,11 @@ cluster_start "shared_buffers = ${SHARED_BUFFERS:-1GB}"
 "$cluster_bin/psql" -qXAt -c 'SELECT version()'
 
 for set in $sets; do
+	make_set "$set"
 	base=$(find_vectors "$set" base)
 	query=$(find_vectors "$set" query)
 	if [ -z "$base" ] || [ -z "$query" ]; then
-		echo "== $set: not in $data, skipped"
+		echo "== $set: not in \"$data\", skipped"
 		continue
 	fi
 	table=$(echo "$set" | tr -c 'a-z0-9\n' '_')
