@@ -206,6 +206,25 @@ LANGUAGE C STRICT VOLATILE;
 COMMENT ON FUNCTION hvtree_maintain(pg_catalog.regclass, pg_catalog.int8)
 IS 'looks after every leaf of an hvtree index, from where the last run ended, reading about so many rows';
 
+CREATE FUNCTION hvtree_calibrate(
+	index pg_catalog.regclass)
+RETURNS pg_catalog.int4
+AS 'MODULE_PATHNAME', 'hvtree_calibrate_rows'
+LANGUAGE C STRICT VOLATILE;
+
+COMMENT ON FUNCTION hvtree_calibrate(pg_catalog.regclass)
+IS 'measures how far scans of an hvtree index must look, with rows of its table as queries; returns how many';
+
+CREATE FUNCTION hvtree_calibrate(
+	index pg_catalog.regclass,
+	queries pg_catalog.text)
+RETURNS pg_catalog.int4
+AS 'MODULE_PATHNAME', 'hvtree_calibrate_queries'
+LANGUAGE C STRICT VOLATILE;
+
+COMMENT ON FUNCTION hvtree_calibrate(pg_catalog.regclass, pg_catalog.text)
+IS 'measures how far scans of an hvtree index must look, with the vectors that a query returns; returns how many were used';
+
 CREATE FUNCTION hvtree_check(
 	index pg_catalog.regclass,
 	heapallindexed pg_catalog.bool DEFAULT false)

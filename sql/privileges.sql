@@ -63,7 +63,8 @@ CREATE VIEW privileges_tried AS
 		unnest('{hvtree_info(''privileges_%s''),hvtree_prewarm(''privileges_%s''),hvtree_check(''privileges_%s''),
 			"hvtree_recall(''privileges_%s'', 5, 3)",
 			"hvtree_recall(''privileges_%s'', ''SELECT NULL::real[]'')",
-			"hvtree_maintain(''privileges_%s'', 1)",hvtree_scan_stats_reset(''privileges_%s'')}'::text[]) call,
+			"hvtree_maintain(''privileges_%s'', 1)","hvtree_calibrate(''privileges_%s'')",
+			"hvtree_calibrate(''privileges_%s'', ''SELECT privileges_vector(i) FROM generate_series(1, 20) i'')",hvtree_scan_stats_reset(''privileges_%s'')}'::text[]) call,
 		unnest('{superuser,owner,select,column,other,data,stats,scan,monitor,granted,bypass,nobody}'::text[])
 			WITH ORDINALITY AS role (name, place);
 SELECT call, role, may, place FROM privileges_tried WHERE index = 'plain' ORDER BY call, place \crosstabview call role may place
@@ -132,6 +133,32 @@ SET ROLE regress_hvtree_select;
 SELECT queries_answered FROM hvtree_recall('privileges_plain', 'SELECT privileges_asked()');
 SELECT hvtree_recall('privileges_plain', 'SELECT passwd::real[] FROM pg_shadow');
 RESET ROLE;
+SET ROLE regress_hvtree_owner;
+SELECT hvtree_calibrate('privileges_plain', 'SELECT privileges_asked() FROM generate_series(1, 8)');
+SELECT hvtree_calibrate('privileges_plain', 'SELECT passwd::real[] FROM pg_shadow');
+RESET ROLE;
+-- too few, a zero vector is none under cosine distance; a tree of one page needs no measure; what there is stays
+SELECT hvtree_calibrate('privileges_plain', 'SELECT v FROM privileges LIMIT 7');
+SELECT hvtree_calibrate('privileges_plain', 'SELECT v FROM privileges, generate_series(1, 30)');
+SELECT hvtree_calibrate('privileges_plain', 'SELECT NULL::real[] FROM privileges');
+CREATE INDEX privileges_cosine ON privileges USING hvtree (v real_cosine_ops) WITH (leaf_size = 20);
+SELECT hvtree_calibrate('privileges_cosine', 'SELECT ''{0,0,0,0}''::real[] FROM privileges');
+SELECT hvtree_calibrate('privileges_cosine', 'SELECT v FROM privileges LIMIT 40');
+DROP INDEX privileges_cosine;
+CREATE INDEX privileges_page ON privileges USING hvtree (v) WHERE id < 20;
+SELECT hvtree_calibrate('privileges_page', 'SELECT v FROM privileges'), hvtree_calibrate('privileges_page');
+DROP INDEX privileges_page;
+SELECT calibration->'from' AS "from", calibration->'queries' AS queries FROM hvtree_info('privileges_plain');
+SELECT hvtree_calibrate('privileges_plain', 'SELECT v FROM privileges WHERE id <= 50');
+SELECT calibration->'from' AS "from", calibration->'queries' AS queries FROM hvtree_info('privileges_plain');
+-- what was given stays through maintenance, not through a build
+INSERT INTO privileges SELECT i, i % 5, privileges_vector(i) FROM generate_series(401, 800) i;
+SELECT complete FROM hvtree_maintain('privileges_plain');
+SELECT calibration->'from' AS "from", calibration->'queries' AS queries, calibrated_rows FROM hvtree_info('privileges_plain');
+REINDEX INDEX privileges_plain;
+SELECT calibration->'from' AS "from", calibrated_rows FROM hvtree_info('privileges_plain');
+DELETE FROM privileges WHERE id > 400;
+VACUUM privileges;
 SELECT query, replace(privileges_try(session_user, format('SELECT hvtree_recall(''privileges_plain'', %L, 5)', query)), 'yes', 'accepted') AS said
 FROM unnest(ARRAY['SELECT', '', ' ; ', 'SELECT v FROM privileges; SELECT v FROM privileges', 'SELECT v FROM privileges; DROP TABLE privileges',
 	'nonsense', 'SELECT v FROM', 'SELECT v FROM nowhere', 'SELECT nothing FROM privileges', 'SELECT $1::real[]',
@@ -177,7 +204,8 @@ LANGUAGE sql AS
 $$
 	SELECT string_agg(privileges_try(session_user, format('SELECT ' || call, argument)), ' ' ORDER BY place)
 	FROM unnest(ARRAY['hvtree_info(%s)', 'hvtree_check(%s)', 'hvtree_prewarm(%s)', 'hvtree_prewarm(%s, 1)', 'hvtree_recall(%s)',
-		'hvtree_recall(%s, ''SELECT NULL::real[]'')', 'hvtree_maintain(%s)', 'hvtree_scan_stats_reset(%s)']) WITH ORDINALITY AS c (call, place)
+		'hvtree_recall(%s, ''SELECT NULL::real[]'')', 'hvtree_maintain(%s)', 'hvtree_calibrate(%s)',
+		'hvtree_calibrate(%s, ''SELECT NULL::real[]'')', 'hvtree_scan_stats_reset(%s)']) WITH ORDINALITY AS c (call, place)
 $$;
 SELECT argument, privileges_each(argument) AS said
 FROM unnest(ARRAY['''privileges_plain''', '''privileges_materialized_v''', 'NULL::regclass', '0', '4294967295', '''nowhere''', '''privileges''', '''privileges_btree''',
@@ -188,6 +216,10 @@ FROM unnest(ARRAY['hvtree_recall(''privileges_plain'', 0)', 'hvtree_recall(''pri
 	'hvtree_recall(''privileges_plain'', 2147483647)', 'hvtree_recall(''privileges_plain'', 10, 0)', 'hvtree_recall(''privileges_plain'', 10, -5)',
 	'hvtree_recall(''privileges_plain'', 10, 10001)', 'hvtree_recall(''privileges_plain'', NULL::int)', 'hvtree_recall(''privileges_plain'', NULL::text)',
 	'hvtree_recall(''privileges_plain'', ''SELECT NULL::real[]'', -1)', 'hvtree_recall(''privileges_plain'', 1000, 3)',
+	'hvtree_calibrate(''privileges_plain'', NULL)', 'hvtree_calibrate(''privileges_plain'', '''')', 'hvtree_calibrate(''privileges_plain'', ''SELECT'')',
+	'hvtree_calibrate(''privileges_plain'', ''DELETE FROM privileges RETURNING v'')', 'hvtree_calibrate(''privileges_plain'', ''SELECT 1'')',
+	'hvtree_calibrate(''privileges_plain'', ''SELECT ''''{1,2}''''::real[] FROM privileges'')',
+	'hvtree_calibrate(''privileges_plain'', ''SELECT ''''{1,2,3,NaN}''''::real[] FROM privileges'')',
 	'hvtree_prewarm(''privileges_plain'', -2147483648)', 'hvtree_prewarm(''privileges_plain'', 2147483647)', 'hvtree_prewarm(''privileges_plain'', NULL)',
 	'hvtree_maintain(''privileges_plain'', -9223372036854775808)', 'hvtree_maintain(''privileges_plain'', 9223372036854775807)',
 	'hvtree_maintain(''privileges_plain'', 0)', 'hvtree_maintain(''privileges_plain'', NULL)']) call;

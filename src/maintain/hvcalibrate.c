@@ -39,9 +39,6 @@
 #include "storage/hvdebug.h"
 #include "tree/hvsizing.h"
 
-/* fewer traces than this tell nothing */
-#define LEAST_QUERIES	8
-
 /*
  * Microseconds: a leaf, a row whose vector is stored in it, one whose vector
  * is in TOAST (bench/README.md).  Their ratio is all that counts.
@@ -56,6 +53,9 @@
  * or when so many of its leaves have been split, merged or recentered: one in
  */
 #define DUE_CHANGES		4
+
+/* a curve of given queries changes by so much at a time */
+#define MOST_CHANGE		4.0
 
 /* numbers of leaves that are tried: all of them up to here, then by a factor */
 #define ALL_LEAVES		8
@@ -113,6 +113,13 @@ typedef struct CurvePlan
 	double		cost;			/* 0 = there is none */
 	HvCurvePoint point;
 } CurvePlan;
+
+/* what a metapage says of it */
+typedef struct Measured
+{
+	HvCurve		curve;
+	HvCurveOrigin origin;
+} Measured;
 
 typedef struct Calibration
 {
@@ -328,7 +335,7 @@ make_plans(Calibration *work)
 {
 	int64		replays = 0;
 
-	if (work->set.count < LEAST_QUERIES || work->set.counts[HV_CURVE_RANKS - 1] == 0)
+	if (work->set.count < HV_LEAST_QUERIES || work->set.counts[HV_CURVE_RANKS - 1] == 0)
 		return false;
 	for (int t = 0; t < work->set.count; t++)
 		HvReplayInit(&work->replays[t], &work->set.traces[t]);
@@ -342,62 +349,174 @@ make_plans(Calibration *work)
 
 /* Calibration ------------------------------------------------------------- */
 
-static void
-calibrate(Relation heap, HvIndex *index, MemoryContext context, HvProgress *progress)
+/* The mean of the leaves that a rank takes, over all targets. */
+static float
+mean_leaves(const HvCurve *curve, int rank)
 {
-	Calibration *work = palloc0(sizeof(Calibration));
-	HvCurve		curve = {0};
-	HvHeap	   *rows;
+	double		sum = 0;
 
-	work->progress = progress;
-	rows = HvHeapBeginAll(heap, index->relation, context);
-	work->row_cost = index->meta.dim * sizeof(float) > TOAST_TUPLE_THRESHOLD ?
-		TOASTED_ROW_COST : ROW_COST;
-	HvTraceSampleMake(&work->set, index, rows, progress);
-	HvHeapEnd(rows);
-	if (!make_plans(work))
-		return;
-	curve.queries = work->set.count;
-	curve.leaves = index->meta.leaves;
-	curve.seq = index->meta.seq;
-	curve.rows = index->meta.rows;
 	for (int t = 0; t < HV_CURVE_TARGETS; t++)
-	{
-		for (int rank = 0; rank < HV_CURVE_RANKS; rank++)
-			curve.points[t][rank] = work->plans[t][rank].point;
-	}
-	HV_DEBUG_POINT("calibrated");
-	HvMetaSetCurve(index->relation, &curve);
+		sum += log(curve->points[t][rank].leaves);
+	return (float) exp(sum / HV_CURVE_TARGETS);
 }
 
-/* Calibrates, or only if that is due. */
-static void
-consider(Relation heap, Relation relation, bool always, HvProgress *progress)
+/*
+ * Measures the index with given queries, or with rows of its own if that is NULL.
+ * False where nothing can be measured.
+ */
+static bool
+measure(Relation heap, HvIndex *index, const HvGivenQueries *given, HvProgress *progress,
+		Measured *result)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hvtree calibration",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	HvIndex    *index = HvIndexOpen(relation);
-	const HvMetaData *meta = &index->meta;
-	const HvCurve *curve = &meta->curve;
-	bool		due = always || curve->queries == 0 ||
-		meta->rows > DUE_GROWTH * curve->rows || meta->rows < curve->rows / DUE_GROWTH ||
-		meta->seq - curve->seq > meta->leaves / DUE_CHANGES;
+	Calibration *work = palloc0(sizeof(Calibration));
+	HvCurve    *curve = &result->curve;
+	HvHeap	   *rows = HvHeapBeginAll(heap, index->relation, CurrentMemoryContext);
 
-	if (due && meta->dim > 0 && meta->height > 0)
-		calibrate(heap, index, context, progress);
-	MemoryContextSwitchTo(old);
+	memset(result, 0, sizeof(Measured));
+	work->progress = progress;
+	work->row_cost = index->meta.dim * sizeof(float) > TOAST_TUPLE_THRESHOLD ?
+		TOASTED_ROW_COST : ROW_COST;
+	HvTraceSampleMake(&work->set, index, rows, given, progress);
+	HvHeapEnd(rows);
+	if (!make_plans(work))
+		return false;
+	curve->queries = work->set.count;
+	curve->leaves = index->meta.leaves;
+	curve->seq = index->meta.seq;
+	curve->rows = index->meta.rows;
+	result->origin.source = given ? HV_CURVE_GIVEN : HV_CURVE_ROWS;
+	for (int rank = 0; rank < HV_CURVE_RANKS; rank++)
+	{
+		for (int t = 0; t < HV_CURVE_TARGETS; t++)
+			curve->points[t][rank] = work->plans[t][rank].point;
+		result->origin.queries[rank] = (uint16) work->set.counts[rank];
+		result->origin.row_leaves[rank] = mean_leaves(curve, rank);
+	}
+	return true;
+}
+
+/*
+ * Queries that were given are not there any more, and rows may be quite unlike
+ * them.  So their curve stays, and its leaves change as those have that rows take.
+ */
+static void
+keep_given(const HvMetaData *meta, Measured *result)
+{
+	const HvCurveOrigin *before = &meta->curve_origin;
+
+	for (int rank = 0; rank < HV_CURVE_RANKS; rank++)
+	{
+		double		change = before->row_leaves[rank] > 0 ?
+			result->origin.row_leaves[rank] / before->row_leaves[rank] : 1;
+
+		change = Min(Max(change, 1 / MOST_CHANGE), MOST_CHANGE);
+		for (int t = 0; t < HV_CURVE_TARGETS; t++)
+		{
+			HvCurvePoint point = meta->curve.points[t][rank];
+
+			point.leaves = Min(Max(point.leaves * change, 1), HV_CURVE_MOST_LEAVES);
+			point.read = Min(Max(point.read * change, 1), point.leaves);
+			result->curve.points[t][rank] = point;
+		}
+		result->origin.queries[rank] = before->queries[rank];
+	}
+	result->curve.queries = meta->curve.queries;
+	result->origin.source = HV_CURVE_GIVEN;
+}
+
+static void
+store(HvIndex *index, const Measured *result)
+{
+	HV_DEBUG_POINT("calibrated");
+	HvMetaSetCurve(index->relation, &result->curve, &result->origin);
+}
+
+static MemoryContext
+begin_context(void)
+{
+	return MemoryContextSwitchTo(AllocSetContextCreate(CurrentMemoryContext, "hvtree calibration",
+													   ALLOCSET_DEFAULT_SIZES));
+}
+
+static void
+end_context(MemoryContext old)
+{
+	MemoryContext context = MemoryContextSwitchTo(old);
+
 	MemoryContextDelete(context);
 }
 
-void
-HvCalibrate(Relation heap, Relation index, HvProgress *progress)
+/* A tree of one page is scanned exactly, and an empty index is not scanned. */
+static bool
+has_leaves(const HvMetaData *meta)
 {
-	consider(heap, index, true, progress);
+	return meta->dim > 0 && meta->height > 0;
 }
 
 void
-HvCalibrateIfDue(Relation heap, Relation index)
+HvCalibrate(Relation heap, Relation relation, HvProgress *progress)
 {
-	consider(heap, index, false, NULL);
+	MemoryContext old = begin_context();
+	HvIndex    *index = HvIndexOpen(relation);
+	Measured	result;
+
+	if (has_leaves(&index->meta) && measure(heap, index, NULL, progress, &result))
+		store(index, &result);
+	end_context(old);
+}
+
+/* Has the index changed much since it was measured? */
+static bool
+is_due(const HvMetaData *meta)
+{
+	const HvCurve *curve = &meta->curve;
+
+	return curve->queries == 0 ||
+		meta->rows > DUE_GROWTH * curve->rows || meta->rows < curve->rows / DUE_GROWTH ||
+		meta->seq - curve->seq > meta->leaves / DUE_CHANGES;
+}
+
+void
+HvCalibrateIfDue(Relation heap, Relation relation)
+{
+	MemoryContext old = begin_context();
+	HvIndex    *index = HvIndexOpen(relation);
+	Measured	result;
+
+	if (has_leaves(&index->meta) && is_due(&index->meta) &&
+		measure(heap, index, NULL, NULL, &result))
+	{
+		if (index->meta.curve.queries > 0 && index->meta.curve_origin.source == HV_CURVE_GIVEN)
+			keep_given(&index->meta, &result);
+		store(index, &result);
+	}
+	end_context(old);
+}
+
+HvCalibrated
+HvCalibrateWith(Relation heap, Relation relation, const HvGivenQueries *given, int *queries)
+{
+	MemoryContext old = begin_context();
+	HvIndex    *index = HvIndexOpen(relation);
+	Measured	rows;
+	Measured	result;
+	HvCalibrated outcome = HV_CALIBRATED_NOT;
+
+	*queries = 0;
+	if (!has_leaves(&index->meta))
+		outcome = HV_CALIBRATED_NEEDLESS;
+	else if (measure(heap, index, NULL, NULL, &rows))
+	{
+		result = rows;
+		if (given == NULL || measure(heap, index, given, NULL, &result))
+			outcome = HV_CALIBRATED;
+	}
+	if (outcome == HV_CALIBRATED)
+	{
+		memcpy(result.origin.row_leaves, rows.origin.row_leaves, sizeof(rows.origin.row_leaves));
+		store(index, &result);
+		*queries = result.curve.queries;
+	}
+	end_context(old);
+	return outcome;
 }

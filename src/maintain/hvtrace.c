@@ -8,10 +8,13 @@
  *	  about that of a scan that wants as many: a wider descent opens more inner
  *	  pages and would find leaves that a scan misses.
  *
- *	  The query is a row of the index.  It is one of the n rows that the
- *	  centroid of its leaf is the mean of, which is therefore nearer to it than
- *	  it would be to a vector that is not in the index: without it, the
- *	  centroid would be n / (n - 1) times as far away.
+ *	  A query that is a row of the index is one of the n rows that the centroid
+ *	  of its leaf is the mean of, which is therefore nearer to it than it would
+ *	  be to a vector that is not in the index.  Let a be the squared distance of
+ *	  the query from the centroid, b that from the place of its own row, and s
+ *	  that of this place from the centroid.  Without the row, the centroid would
+ *	  be at (n a - b + s n / (n - 1)) / (n - 1).  Where a query has the place of
+ *	  its row, b is 0 and s is a; under inner product it has another one.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -85,14 +88,14 @@ struct HvTracer
 	HvCandidate *scored;		/* of one leaf */
 
 	/* of the current query */
-	uint64		id;
+	uint64		id;				/* the row that it is, 0 = none */
 	float	   *values;			/* dim floats */
 	double		norm;
 	HvQuery    *query;
 	HvDescent	descent;
 	float	   *leaf_keys;		/* width */
 	int			nleaves;
-	int			own_leaf;		/* the leaf of the query itself, 0 = not met */
+	int			own_leaf;		/* the leaf of the query's row, 0 = not met */
 	int			own_count;		/* tuples of that leaf */
 	Found	   *found;
 	int			nfound;
@@ -122,20 +125,27 @@ HvTracerNarrow(HvTracer *tracer, int width)
 	tracer->width = Min(tracer->width, width);
 }
 
-/* Reads the row's vector and prepares it as a query. */
+/* Reads the vector of a row; false if it is gone. */
+static bool
+read_row(HvTracer *tracer, uint64 id)
+{
+	int			dim = tracer->index->space.dim;
+	HvVectorView view;
+	bool		there = HvHeapGet(tracer->heap, id, &view) && view.dim == dim;
+
+	if (there)
+		memcpy(tracer->values, view.values, dim * sizeof(float));
+	HvHeapRelease(tracer->heap);
+	return there;
+}
+
+/* Prepares the vector that there is as a query; false if it cannot be one. */
 static bool
 begin_query(HvTracer *tracer, uint64 id)
 {
 	HvIndex    *index = tracer->index;
 	float	   *projected = palloc(index->space.rotate_dims * sizeof(float));
-	HvVectorView view;
-	bool		there = HvHeapGet(tracer->heap, id, &view) && view.dim == index->space.dim;
 
-	if (there)
-		memcpy(tracer->values, view.values, index->space.dim * sizeof(float));
-	HvHeapRelease(tracer->heap);
-	if (!there)
-		return false;
 	tracer->norm = HvMetricNorm(tracer->values, index->space.dim);
 	if (tracer->norm == 0 && !HvSpaceZeroHasOrder(index->space.metric))
 		return false;
@@ -241,29 +251,72 @@ read_leaves(HvTracer *tracer)
 }
 
 /*
+ * The squared distance of the own row's place from the centroid of its leaf.
+ * Where it is not that of the query: rows are on the average as much farther from
+ * the query than their centroid is, as they are from the centroid.
+ */
+static double
+own_spread(const HvTracer *tracer, double own)
+{
+	double		key = tracer->leaf_keys[tracer->own_leaf - 1];
+	double		sum = own;
+
+	if (!HvSpaceNeedsLongest(tracer->index->space.metric))
+		return key;
+	for (int i = 0; i < tracer->nfound; i++)
+	{
+		if (tracer->found[i].leaf == tracer->own_leaf)
+			sum += Max(tracer->found[i].estimate, 0);
+	}
+	return Max(sum / tracer->own_count - key, 0);
+}
+
+/* The squared distance from the query that its own leaf would have without it. */
+static float
+key_without_own(const HvTracer *tracer)
+{
+	const HvSpace *space = &tracer->index->space;
+	double		n = tracer->own_count;
+	double		distance = HvMetricDistance(space->metric, tracer->values, tracer->values,
+											space->dim);
+	double		own = Max(HvSpaceSquareOf(space, distance, tracer->norm), 0);
+	double		spread = own_spread(tracer, own);
+
+	double		square = (n * tracer->leaf_keys[tracer->own_leaf - 1] - own +
+						  spread * n / (n - 1)) / (n - 1);
+
+	return (float) Min(Max(square, 0), FLT_MAX);
+}
+
+/*
  * Puts the query's own leaf where it would be in the order without the query.
  */
 static void
 move_own_leaf(HvTracer *tracer)
 {
-	double		n = tracer->own_count;
+	float	   *keys = tracer->leaf_keys;
 	float		key;
-	int			to = tracer->own_leaf;
+	int			from = tracer->own_leaf;
+	int			to = from;
 
-	if (to == 0 || n < 2)
+	if (from == 0 || tracer->own_count < 2)
 		return;
-	key = (float) (tracer->leaf_keys[to - 1] * (n / (n - 1)) * (n / (n - 1)));
-	for (; to < tracer->nleaves && tracer->leaf_keys[to] < key; to++)
-		tracer->leaf_keys[to - 1] = tracer->leaf_keys[to];
-	tracer->leaf_keys[to - 1] = key;
+	key = key_without_own(tracer);
+	for (; to < tracer->nleaves && keys[to] < key; to++)
+		keys[to - 1] = keys[to];
+	for (; to > 1 && keys[to - 2] > key; to--)
+		keys[to - 1] = keys[to - 2];
+	keys[to - 1] = key;
 	for (int i = 0; i < tracer->nfound; i++)
 	{
 		int		   *leaf = &tracer->found[i].leaf;
 
-		if (*leaf == tracer->own_leaf)
+		if (*leaf == from)
 			*leaf = to;
-		else if (*leaf > tracer->own_leaf && *leaf <= to)
+		else if (*leaf > from && *leaf <= to)
 			(*leaf)--;
+		else if (*leaf >= to && *leaf < from)
+			(*leaf)++;
 	}
 }
 
@@ -310,7 +363,7 @@ measure_row(HvTracer *tracer, const Found *found, HvTraceRow *row)
 		HvMetricDistance(space->metric, tracer->values, view.values, space->dim) : NAN;
 	HvTypeClose(&view);
 	square = HvSpaceSquareOf(space, distance, tracer->norm);
-	if (!isfinite(square) || (!HvSpaceNeedsLongest(space->metric) &&
+	if (!isfinite(square) || (tracer->id != 0 && !HvSpaceNeedsLongest(space->metric) &&
 							  square <= COPY_SHARE * tracer->query->code.norm2))
 		return false;
 	row->square = (float) square;
@@ -385,31 +438,63 @@ measure_rows(HvTracer *tracer, int neighbors, HvTraceRow *rows)
 	return n;
 }
 
+/* Traces a vector that is the row "id", or none if that is 0. */
+static bool
+trace_values(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
+{
+	HvTraceRow *rows;
+
+	if (!begin_query(tracer, id) || !read_leaves(tracer))
+		return false;
+	move_own_leaf(tracer);
+	drop_copies(tracer);
+	rows = palloc(most_fetches(neighbors) * sizeof(HvTraceRow));
+	trace->nrows = measure_rows(tracer, neighbors, rows);
+	trace->rows = rows;
+	trace->neighbors = neighbors;
+	trace->nleaves = tracer->nleaves;
+	trace->distances = tracer->leaf_keys;
+	return trace->nrows > 0;
+}
+
+/* Takes what a trace holds into the current memory context. */
+static void
+keep_trace(HvTrace *trace)
+{
+	HvTraceRow *rows = palloc(trace->nrows * sizeof(HvTraceRow));
+	float	   *distances = palloc(trace->nleaves * sizeof(float));
+
+	memcpy(rows, trace->rows, trace->nrows * sizeof(HvTraceRow));
+	memcpy(distances, trace->distances, trace->nleaves * sizeof(float));
+	trace->rows = rows;
+	trace->distances = distances;
+}
+
 bool
-HvTraceQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
+HvTraceRowQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
 {
 	MemoryContext old = MemoryContextSwitchTo(tracer->context);
-	HvTraceRow *rows = NULL;
 	bool		done;
 
 	MemoryContextReset(tracer->context);
-	trace->nrows = 0;
-	done = begin_query(tracer, id) && read_leaves(tracer);
-	if (done)
-	{
-		move_own_leaf(tracer);
-		drop_copies(tracer);
-		rows = palloc(most_fetches(neighbors) * sizeof(HvTraceRow));
-		trace->nrows = measure_rows(tracer, neighbors, rows);
-		trace->neighbors = neighbors;
-		trace->nleaves = tracer->nleaves;
-	}
+	done = read_row(tracer, id) && trace_values(tracer, id, neighbors, trace);
 	MemoryContextSwitchTo(old);
-	if (trace->nrows == 0)
-		return false;
-	trace->rows = palloc(trace->nrows * sizeof(HvTraceRow));
-	memcpy(trace->rows, rows, trace->nrows * sizeof(HvTraceRow));
-	trace->distances = palloc(trace->nleaves * sizeof(float));
-	memcpy(trace->distances, tracer->leaf_keys, trace->nleaves * sizeof(float));
-	return true;
+	if (done)
+		keep_trace(trace);
+	return done;
+}
+
+bool
+HvTraceGivenQuery(HvTracer *tracer, const float *values, int neighbors, HvTrace *trace)
+{
+	MemoryContext old = MemoryContextSwitchTo(tracer->context);
+	bool		done;
+
+	MemoryContextReset(tracer->context);
+	memcpy(tracer->values, values, tracer->index->space.dim * sizeof(float));
+	done = trace_values(tracer, 0, neighbors, trace);
+	MemoryContextSwitchTo(old);
+	if (done)
+		keep_trace(trace);
+	return done;
 }

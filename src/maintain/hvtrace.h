@@ -56,6 +56,10 @@ extern void HvTracerNarrow(HvTracer *tracer, int width);
  * cannot be a query (it is gone, or has no direction), or where the mean of
  * the index changes meanwhile.  One page is locked at a time, none on return.
  */
-extern bool HvTraceQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace);
+extern bool HvTraceRowQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace);
+
+/* The same for a vector of the index's dimensions, whether it is a row or not. */
+extern bool HvTraceGivenQuery(HvTracer *tracer, const float *values, int neighbors,
+							  HvTrace *trace);
 
 #endif							/* HVTRACE_H */

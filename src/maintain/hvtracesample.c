@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvtracesample.c
- *	  The rows that an index measures itself with, traced.
+ *	  The queries that an index measures itself with, traced.
  *
  * NOTES
  *	  Recall of ten rows varies more from query to query than that of a
@@ -43,9 +43,9 @@ typedef struct RankQueries
 } RankQueries;
 
 static const RankQueries rank_queries[HV_CURVE_RANKS] = {
-	{20, HV_MOST_TRACES, 96, 16},
-	{0, 128, 24, 40},
-	{0, 24, 12, 400}
+	{20, HV_MOST_TRACES, 192, 8},
+	{0, 128, 48, 20},
+	{0, 48, 24, 100}
 };
 
 /*
@@ -65,26 +65,35 @@ static const RankQueries rank_queries[HV_CURVE_RANKS] = {
 /* where most rows are copies of each other nothing can be measured */
 #define MOST_FAILURES	16
 
+/* the fraction of the golden ratio, of 2^64 */
+#define GOLDEN_STEP		UINT64CONST(0x9E3779B97F4A7C15)
+
 typedef struct Work
 {
 	HvTraceSample *set;
 	HvIndex    *index;
+	const HvGivenQueries *given;	/* NULL = rows are traced */
+	int			next_given;
 	HvProgress *progress;
 	uint64_t	random;
-	int			failures;		/* rows that could not be traced */
+	uint64		spread;			/* of blocks, see pick_row */
+	int			failures;		/* queries that could not be traced */
 } Work;
 
 /*
  * A tuple of the index by chance, each as likely as any other; false if none
- * was hit.
+ * was hit.  Blocks come in the order of a sequence any part of which is spread
+ * evenly over all of them.  Neighboring leaves are often near each other, so that no
+ * kind of row is met much more often than it is there.
  */
 static bool
-pick_row(const HvIndex *index, uint64_t *random, uint64 *id)
+pick_row(Work *work, uint64 *id)
 {
-	BlockNumber nblocks = HvStoreBlocks(index->relation);
-	BlockNumber block = (BlockNumber) (HV_ROOT_BLOCK + HvSplitmixNext(random) %
-									   (nblocks - HV_ROOT_BLOCK));
-	int			place = (int) (HvSplitmixNext(random) % index->layout.leaf_capacity);
+	const HvIndex *index = work->index;
+	uint64		nblocks = HvStoreBlocks(index->relation) - HV_ROOT_BLOCK;
+	BlockNumber block = (BlockNumber) (HV_ROOT_BLOCK + (((work->spread += GOLDEN_STEP) >> 32) *
+														nblocks >> 32));
+	int			place = (int) (HvSplitmixNext(&work->random) % index->layout.leaf_capacity);
 	Buffer		buffer;
 	Page		page = HvStoreRead(index->relation, &index->layout, block, NULL, &buffer);
 	bool		hit = false;
@@ -135,6 +144,19 @@ width_for(const HvTraceSample *set, int neighbors)
 	return width;
 }
 
+/* Adds a trace that has been made, or counts a failure. */
+static void
+note_trace(Work *work, bool made)
+{
+	if (made)
+	{
+		work->set->count++;
+		HvProgressCount(work->progress, HV_PROGRESS_TUPLES, 1);
+	}
+	else
+		work->failures++;
+}
+
 /* Traces rows up to a number of traces in all. */
 static void
 trace_rows(Work *work, HvTracer *tracer, int count, int neighbors)
@@ -148,37 +170,60 @@ trace_rows(Work *work, HvTracer *tracer, int count, int neighbors)
 		uint64		id;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!pick_row(work->index, &work->random, &id))
-			continue;
-		if (HvTraceQuery(tracer, id, neighbors, &set->traces[set->count]))
-		{
-			set->count++;
-			HvProgressCount(work->progress, HV_PROGRESS_TUPLES, 1);
-		}
-		else
-			work->failures++;
+		if (pick_row(work, &id))
+			note_trace(work, HvTraceRowQuery(tracer, id, neighbors, &set->traces[set->count]));
 	}
+}
+
+/* Traces those given queries that come next, up to a number of traces in all. */
+static void
+trace_given(Work *work, HvTracer *tracer, int count, int neighbors)
+{
+	HvTraceSample *set = work->set;
+
+	while (set->count < count && work->next_given < work->given->count)
+	{
+		const float *values = work->given->vectors[work->next_given++];
+
+		CHECK_FOR_INTERRUPTS();
+		note_trace(work, HvTraceGivenQuery(tracer, values, neighbors,
+										   &set->traces[set->count]));
+	}
+}
+
+static void
+trace_more(Work *work, HvTracer *tracer, int count, int neighbors)
+{
+	if (work->given)
+		trace_given(work, tracer, count, neighbors);
+	else
+		trace_rows(work, tracer, count, neighbors);
 }
 
 /* How many traces there should be for a rank and those above it. */
 static int
-queries_of(const HvIndex *index, int rank)
+queries_of(const Work *work, int rank)
 {
 	const RankQueries *wanted = &rank_queries[rank];
 
-	return (int) Min(Max(index->meta.rows / wanted->rows_a_query, wanted->least), wanted->most);
+	if (work->given)
+		return Min(work->given->count, wanted->most);
+	return (int) Min(Max(work->index->meta.rows / wanted->rows_a_query, wanted->least),
+					  wanted->most);
 }
 
 void
-HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap, HvProgress *progress)
+HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap, const HvGivenQueries *given,
+				  HvProgress *progress)
 {
-	Work		work = {.set = set, .index = index, .progress = progress, .random = index->meta.seed};
+	Work		work = {.set = set, .index = index, .given = given, .progress = progress,
+		.random = index->meta.seed};
 	int			width = Max(Min(HV_TRACE_WIDTH, index->meta.leaves), 2);
 	HvTracer   *tracer = HvTracerBegin(index, heap, width);
 
 	set->count = 0;
-	HvProgressBegin(progress, HV_PHASE_TRACE, queries_of(index, 0), 0);
-	trace_rows(&work, tracer, DEEP_TRIAL, HV_TRACE_NEIGHBORS);
+	HvProgressBegin(progress, HV_PHASE_TRACE, queries_of(&work, 0), 0);
+	trace_more(&work, tracer, DEEP_TRIAL, HV_TRACE_NEIGHBORS);
 	for (int rank = HV_CURVE_RANKS - 1; rank >= 0; rank--)
 	{
 		const RankQueries *wanted = &rank_queries[rank];
@@ -186,7 +231,7 @@ HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap, HvProgress *
 
 		width = Min(width, width_for(set, neighbors));
 		HvTracerNarrow(tracer, width);
-		trace_rows(&work, tracer, queries_of(index, rank), neighbors);
+		trace_more(&work, tracer, queries_of(&work, rank), neighbors);
 		set->counts[rank] = set->count;
 		set->widths[rank] = width;
 	}

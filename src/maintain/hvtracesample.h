@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvtracesample.h
- *	  The rows that an index measures itself with, traced.
+ *	  The queries that an index measures itself with, traced.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -29,11 +29,19 @@ typedef struct HvTraceSample
 	int			widths[HV_CURVE_RANKS]; /* leaves that all of those have looked at */
 } HvTraceSample;
 
+/* vectors of the index's dimensions that stand for the queries to come */
+typedef struct HvGivenQueries
+{
+	int			count;
+	const float **vectors;
+} HvGivenQueries;
+
 /*
- * Traces rows of the index, chosen by its seed, fewer of a small table.  Where none can
- * be traced the set is empty.  Memory from the current context.  The progress may be NULL.
+ * Traces given queries, or where that is NULL rows of the index, chosen by its seed,
+ * fewer of a small table.  Where none can be traced the set is empty.  Memory from the
+ * current context.  The progress may be NULL.
  */
 extern void HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap,
-							  HvProgress *progress);
+							  const HvGivenQueries *given, HvProgress *progress);
 
 #endif							/* HVTRACESAMPLE_H */

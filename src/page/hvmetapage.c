@@ -54,6 +54,20 @@ verify_curve(const HvCurve *curve)
 	return NULL;
 }
 
+/* What is wrong with where a curve comes from, or NULL. */
+static const char *
+verify_origin(const HvCurveOrigin *origin)
+{
+	if (origin->source > HV_CURVE_GIVEN)
+		return "was measured with queries of an unknown kind";
+	for (int i = 0; i < HV_CURVE_RANKS; i++)
+	{
+		if (!(origin->row_leaves[i] >= 0 && origin->row_leaves[i] <= HV_CURVE_MOST_LEAVES))
+			return "has a number of leaves out of range";
+	}
+	return NULL;
+}
+
 /* What a tree page looks like. */
 static const char *
 verify_layout(const HvMetaData *meta)
@@ -122,5 +136,7 @@ HvMetaVerify(Page page)
 	problem = verify_layout(meta);
 	if (problem == NULL)
 		problem = verify_tree(meta);
+	if (problem == NULL)
+		problem = verify_origin(&meta->curve_origin);
 	return problem ? problem : verify_curve(&meta->curve);
 }

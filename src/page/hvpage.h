@@ -144,6 +144,22 @@ typedef struct HvCurve
 	HvCurvePoint points[HV_CURVE_TARGETS][HV_CURVE_RANKS];
 } HvCurve;
 
+/* whose queries a curve was measured with; on disk, never renumber */
+typedef enum HvCurveSource
+{
+	HV_CURVE_ROWS = 0,			/* rows of the index */
+	HV_CURVE_GIVEN = 1			/* vectors that a user has given */
+} HvCurveSource;
+
+/* Where a curve comes from; zero for one from before this was noted. */
+typedef struct HvCurveOrigin
+{
+	uint16		source;			/* HvCurveSource */
+	uint16		queries[HV_CURVE_RANKS];	/* for each rank */
+	float		row_leaves[HV_CURVE_RANKS]; /* that rows as queries took then, a mean
+											 * over all targets */
+} HvCurveOrigin;
+
 /*
  * The metapage.  The first two fields keep their place in every version.
  * dim is 0 until the first row: then nothing behind it means anything yet.
@@ -176,7 +192,8 @@ typedef struct HvMetaData
 	BlockNumber old_mean_block; /* with HV_META_CONVERTING: the mean before, */
 	BlockNumber convert_block;	/* and the first block that may be about it */
 	float		unit;			/* of hvspace.h, 0 = 1 */
-	uint32		reserved[12];	/* zero */
+	HvCurveOrigin curve_origin;
+	uint32		reserved[7];	/* zero */
 	HvCurve		curve;			/* zero where the index was never measured */
 } HvMetaData;
 
@@ -263,7 +280,8 @@ HV_DISK_FIELD(HvMetaData, maintain_block, 88);
 HV_DISK_FIELD(HvMetaData, old_mean_block, 92);
 HV_DISK_FIELD(HvMetaData, convert_block, 96);
 HV_DISK_FIELD(HvMetaData, unit, 100);
-HV_DISK_FIELD(HvMetaData, reserved, 104);
+HV_DISK_FIELD(HvMetaData, curve_origin, 104);
+HV_DISK_FIELD(HvMetaData, reserved, 124);
 HV_DISK_FIELD(HvMetaData, curve, 152);
 
 /* what a tree page looks like in one index; follows from the metapage */

@@ -2,7 +2,8 @@
  *
  * hvadmin.c
  *	  Work on an index on demand: hvtree_maintain does what VACUUM does for a
- *	  tree, hvtree_prewarm reads its pages, or its upper levels, into the cache.
+ *	  tree, hvtree_calibrate lets it measure how far its scans must look,
+ *	  hvtree_prewarm reads its pages, or its upper levels, into the cache.
  *
  * NOTES
  *	  Prewarming is a hint and nothing more: pages may be split or tuples moved
@@ -23,11 +24,16 @@
 #include "funcapi.h"
 #include "lib/qunique.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "arithmetic/hvsplitmix.h"
+#include "heap/hvtype.h"
+#include "maintain/hvcalibrate.h"
 #include "maintain/hvmaintain.h"
 #include "page/hvcompat.h"
 #include "sql/hvacl.h"
+#include "sql/hvqueryset.h"
 #include "storage/hvstorestream.h"
 #include "tree/hvwalk.h"
 
@@ -76,6 +82,109 @@ hvtree_maintain(PG_FUNCTION_ARGS)
 	FreeAccessStrategy(maintenance.strategy);
 	HvAclClose(maintenance.heap, maintenance.index, ShareUpdateExclusiveLock);
 	PG_RETURN_DATUM(report(fcinfo, &maintenance));
+}
+
+PG_FUNCTION_INFO_V1(hvtree_calibrate_rows);
+PG_FUNCTION_INFO_V1(hvtree_calibrate_queries);
+
+/* of the vectors that a query returns so many are used, chosen by chance */
+#define MOST_RETURNED	10000
+
+/*
+ * Opens the vectors that a query has returned, in random order.  Those without a
+ * direction are no queries where only that counts.
+ */
+static void
+open_given(Relation index, const HvQuerySet *set, HvGivenQueries *given)
+{
+	const HvTypeInfo *type = HvTypeInfoFor(index);
+	HvMetaData	meta;
+	uint64_t	random;
+
+	HvMetaRead(index, &meta);
+	random = meta.seed;
+	given->count = 0;
+	given->vectors = palloc(Max(set->count, 1) * sizeof(float *));
+	for (int i = 0; i < set->count; i++)
+	{
+		HvVectorView view;
+		int			place;
+
+		CHECK_FOR_INTERRUPTS();
+		type->open(set->values[i], &view);
+		if (meta.dim > 0)
+			HvTypeCheckDim(&view, meta.dim);
+		if (!HvSpaceZeroHasOrder(type->metric) && HvMetricNorm(view.values, view.dim) == 0)
+			continue;
+		place = (int) (HvSplitmixNext(&random) % (uint64) (given->count + 1));
+		given->vectors[given->count++] = given->vectors[place];
+		given->vectors[place] = view.values;
+	}
+	if (given->count < HV_LEAST_QUERIES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query of hvtree_calibrate returns %d vectors to search with, at least %d are needed",
+						given->count, HV_LEAST_QUERIES),
+				 errhint("Let it return some hundred vectors that are like those of the searches to come.")));
+}
+
+/*
+ * Measures an index, with given queries or with its own rows, and returns how many
+ * queries that were.
+ */
+static int
+calibrate(Relation heap, Relation index, const HvGivenQueries *given)
+{
+	HvCaller	caller;
+	HvCalibrated outcome;
+	int			queries;
+
+	HvOwnerEnter(&caller, heap);
+	outcome = HvCalibrateWith(heap, index, given, &queries);
+	HvOwnerLeave(&caller);
+	if (outcome == HV_CALIBRATED_NEEDLESS)
+		ereport(NOTICE,
+				(errmsg("index \"%s\" has one leaf, all scans of it are exact",
+						RelationGetRelationName(index))));
+	if (outcome == HV_CALIBRATED_NOT)
+		ereport(WARNING,
+				(errmsg("index \"%s\" could not be measured, its calibration stays as it was",
+						RelationGetRelationName(index)),
+				 errdetail("Too few of the queries have nearest rows that can be told from others.")));
+	return queries;
+}
+
+/* With rows of the table as queries, as a build does. */
+Datum
+hvtree_calibrate_rows(PG_FUNCTION_ARGS)
+{
+	Relation	heap;
+	Relation	index;
+	int			queries;
+
+	HvAclMaintain(PG_GETARG_OID(0), &heap, &index);
+	queries = calibrate(heap, index, NULL);
+	HvAclClose(heap, index, ShareUpdateExclusiveLock);
+	PG_RETURN_INT32(queries);
+}
+
+/* With the vectors that an SQL query returns, which is run as the caller. */
+Datum
+hvtree_calibrate_queries(PG_FUNCTION_ARGS)
+{
+	Relation	heap;
+	Relation	index;
+	HvQuerySet	set;
+	HvGivenQueries given;
+	int			queries;
+
+	HvAclMaintain(PG_GETARG_OID(0), &heap, &index);
+	HvQuerySetRun(&set, "hvtree_calibrate", text_to_cstring(PG_GETARG_TEXT_PP(1)), index,
+				  MOST_RETURNED);
+	open_given(index, &set, &given);
+	queries = calibrate(heap, index, &given);
+	HvAclClose(heap, index, ShareUpdateExclusiveLock);
+	PG_RETURN_INT32(queries);
 }
 
 PG_FUNCTION_INFO_V1(hvtree_prewarm);

@@ -319,7 +319,7 @@ add_health(ResultRow *result, const Survey *survey, int levels)
 
 /* What the index has measured about itself, as jsonb; NULL if it never has. */
 static void
-add_curve(ResultRow *result, const HvCurve *curve)
+add_curve(ResultRow *result, const HvCurve *curve, const HvCurveOrigin *origin)
 {
 	StringInfoData json;
 
@@ -330,17 +330,18 @@ add_curve(ResultRow *result, const HvCurve *curve)
 		return;
 	}
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"queries\": %u, \"points\": [", curve->queries);
+	appendStringInfo(&json, "{\"queries\": %u, \"from\": \"%s\", \"points\": [", curve->queries,
+					 origin->source == HV_CURVE_GIVEN ? "given queries" : "rows");
 	for (int i = 0; i < HV_CURVE_TARGETS * HV_CURVE_RANKS; i++)
 	{
 		int			target = i / HV_CURVE_RANKS;
 		int			rank = i % HV_CURVE_RANKS;
 		const HvCurvePoint *point = &curve->points[target][rank];
 
-		appendStringInfo(&json, "%s{\"target\": %g, \"rows\": %g, \"margin\": %.4g, \"stop\": %.4g, "
+		appendStringInfo(&json, "%s{\"target\": %g, \"rows\": %g, \"queries\": %u, \"margin\": %.4g, \"stop\": %.4g, "
 						 "\"leaves\": %.4g, \"read\": %.4g, \"fetches\": %.4g}", i > 0 ? ", " : "",
-						 HvCurveTarget(target), HvCurveRank(rank), point->margin, point->stop,
-						 point->leaves, point->read, point->fetches);
+						 HvCurveTarget(target), HvCurveRank(rank), origin->queries[rank],
+						 point->margin, point->stop, point->leaves, point->read, point->fetches);
 	}
 	appendStringInfoString(&json, "]}");
 	add_value(result, Int64GetDatum((int64) Min(curve->rows, 1e18)));
@@ -391,7 +392,7 @@ hvtree_info(PG_FUNCTION_ARGS)
 	add_value(&result, Int64GetDatum((int64) bytes));
 	add_ratio(&result, bytes, rows);
 	add_health(&result, survey, levels);
-	add_curve(&result, &survey->meta.curve);
+	add_curve(&result, &survey->meta.curve, &survey->meta.curve_origin);
 	PG_RETURN_DATUM(end_result(&result));
 }
 

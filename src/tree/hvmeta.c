@@ -68,12 +68,15 @@ HvMetaPageInit(Page page, const HvMetaData *meta)
 }
 
 void
-HvMetaSetCurve(Relation relation, const HvCurve *curve)
+HvMetaSetCurve(Relation relation, const HvCurve *curve, const HvCurveOrigin *origin)
 {
 	HvAction	action;
+	HvMetaData *meta;
 
 	HvActionBegin(&action, relation);
-	HvActionOpenMeta(&action)->curve = *curve;
+	meta = HvActionOpenMeta(&action);
+	meta->curve = *curve;
+	meta->curve_origin = *origin;
 	HvActionCommit(&action);
 }
 

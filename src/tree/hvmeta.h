@@ -86,7 +86,8 @@ extern void HvMetaShape(HvMetaData *meta, int dim, const HvBuildOptions *options
 extern void HvMetaSetDim(Relation relation, int dim);
 
 /* Stores what the index has measured about itself, one WAL record. */
-extern void HvMetaSetCurve(Relation relation, const HvCurve *curve);
+extern void HvMetaSetCurve(Relation relation, const HvCurve *curve,
+						   const HvCurveOrigin *origin);
 
 /*
  * The same, and the pages of the means that it names, which HvIndexOpen reads only if
