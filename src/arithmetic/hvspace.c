@@ -114,6 +114,12 @@ unit_of(double length)
 	return ldexpf(1.0f, exponent);
 }
 
+bool
+HvSpaceUnitIsSound(float unit)
+{
+	return unit == 0.0f || (unit > 0.0f && unit <= FLT_MAX && unit_of(unit) == unit);
+}
+
 /*
  * A mean is taken of rows of one size.  One row in a thousand a hundred times as
  * long moves it by a tenth of a usual length; one of 1e38 would move it so far

@@ -117,6 +117,9 @@ extern int	HvSpaceCodeBits(HvMetric metric, int dim);
 extern void HvSpaceInit(HvSpace *space, HvMetric metric, int dim, float unit, float max_norm,
 						const float *mean, const HvRotation *rotation);
 
+/* Is it a unit that HvSpaceMeasure gives, or that of an index without one? */
+extern bool HvSpaceUnitIsSound(float unit);
+
 /* what the lengths of a table's rows tell of its tree space */
 typedef struct HvSpaceLengths
 {

@@ -100,8 +100,8 @@ verify_tree(const HvMetaData *meta)
 		return "has a number of leaves or rows that cannot be";
 	if (meta->spill > 1 || (meta->flags & ~HV_META_CONVERTING) != 0)
 		return "has unknown flags";
-	if (!(meta->unit >= 0 && meta->unit <= FLT_MAX))
-		return "has a unit of lengths that is no number";
+	if (!HvSpaceUnitIsSound(meta->unit))
+		return "has a unit of lengths that is none";
 	if (!(meta->max_norm >= 0 && meta->max_norm <= FLT_MAX))
 		return "has a largest norm that is none";
 	if ((meta->height > 0 && meta->mean_block == InvalidBlockNumber) ||

@@ -431,6 +431,18 @@ test_measure(HvMetric metric)
 	   HvMetricName(metric));
 }
 
+static void
+test_unit_of_a_page(void)
+{
+	static const float sound[] = {0.0f, 1.0f, 0.125f, 0x1p126f, 0x1p-126f};
+	static const float unsound[] = {-1.0f, 3.0f, 0x1p127f, 0x1p-127f, 1e-45f, NAN, INFINITY};
+
+	for (size_t i = 0; i < sizeof(sound) / sizeof(sound[0]); i++)
+		ok(HvSpaceUnitIsSound(sound[i]), "%g is a unit", sound[i]);
+	for (size_t i = 0; i < sizeof(unsound) / sizeof(unsound[0]); i++)
+		ok(!HvSpaceUnitIsSound(unsound[i]), "%g is no unit", unsound[i]);
+}
+
 /* beside a unit of 1e-36 the longest vectors have a finite image in their direction */
 static void
 test_far_beyond_the_unit(void)
@@ -469,6 +481,7 @@ main(void)
 		test_units(metric, 100);
 		test_measure(metric);
 	}
+	test_unit_of_a_page();
 	test_far_beyond_the_unit();
 	test_extremes(HV_METRIC_L2);
 	test_extremes(HV_METRIC_IP);
