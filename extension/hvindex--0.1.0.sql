@@ -178,6 +178,7 @@ CREATE FUNCTION hvtree_info(
 	OUT leaf_fill_histogram pg_catalog.int8[],
 	OUT misplaced pg_catalog.float8,
 	OUT centroid_age pg_catalog.float8,
+	OUT maintenance_due pg_catalog.bool,
 	OUT calibrated_rows pg_catalog.int8,
 	OUT calibration pg_catalog.jsonb)
 RETURNS pg_catalog.record

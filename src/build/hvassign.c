@@ -263,7 +263,7 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	Assignment *assignment = state;
 	HvBuild    *build = assignment->build;
 	HvLeafEntryData *entry = (HvLeafEntryData *) VARDATA(assignment->tuple);
-	HvChoice	choice = {1, {0}};
+	HvChoice	choice = {.count = 1};
 	MemoryContext old;
 
 	if (!assignment->begun && build->crew->is_leader)

@@ -57,12 +57,15 @@ typedef struct HvProgress
 extern void HvProgressInit(HvProgress *progress);
 
 /*
- * A phase begins.  What its totals leave out is not published: blocks of a table scan
- * are, by the core.  Leader only.
+ * A phase begins.  What its totals leave out is not published: blocks of a
+ * table scan are, by the core.  Leader only.
  */
 extern void HvProgressBegin(HvProgress *progress, HvPhase phase, int64 tuples, int64 blocks);
 
-/* So many more are expected in this phase than was known at its start.  Leader only. */
+/*
+ * So many more are expected in this phase than was known at its start.  Leader
+ * only.
+ */
 extern void HvProgressExpect(HvProgress *progress, HvProgressUnit unit, int64 more);
 
 /* Adds to what is done; any participant. */

@@ -115,8 +115,9 @@ table_of(Oid index)
 }
 
 /*
- * May the current user SELECT what is indexed?  What expressions and conditions read is
- * not looked for: they take a right to the whole table, as in messages of the core.
+ * May the current user SELECT what is indexed?  What expressions and
+ * conditions read is not looked for: they take a right to the whole table, as
+ * in messages of the core.
  */
 static bool
 may_select(Oid table, Oid index)

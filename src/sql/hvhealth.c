@@ -16,12 +16,14 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "arithmetic/hvkernel.h"
 #include "arithmetic/hvsplitmix.h"
 #include "heap/hvheap.h"
 #include "page/hvpage.h"
 #include "sql/hvacl.h"
 #include "sql/hvhealth.h"
 #include "tree/hvchoose.h"
+#include "tree/hvinner.h"
 #include "tree/hvmembers.h"
 
 /* of the sample: any number, always the same */
@@ -30,6 +32,7 @@
 /* what is needed to place rows */
 typedef struct Probe
 {
+	HvHealth   *health;
 	HvIndex    *index;
 	HvHeap	   *heap;
 	HvStoreSource source;
@@ -37,6 +40,18 @@ typedef struct Probe
 	HvMembers	leaf;
 	float	   *vector;			/* rotate_dims floats */
 } Probe;
+
+/* a leaf that a row of the sample is in */
+typedef struct SampledLeaf
+{
+	BlockNumber block;
+	HvCentroidRef centroid;		/* InvalidBlockNumber: not found */
+	bool		placed;			/* what follows is known */
+	float		own;			/* squared distance of the row to it, */
+	float		nearest;		/* and to the nearest one */
+	double		norm2;			/* of the row */
+	float		centroid_norm2;
+} SampledLeaf;
 
 /* Counting ---------------------------------------------------------------- */
 
@@ -72,6 +87,12 @@ HvHealthAddLeaf(HvHealth *health, Page page, const HvLayout *layout, BlockNumber
 		if (!(HvPageLeafEntry(page, layout, i)->flags & HV_ENTRY_SPILLED))
 			offer_row(health, block);
 	}
+}
+
+void
+HvHealthAddParent(HvHealth *health, BlockNumber block)
+{
+	health->parents = lappend_oid(health->parents, block);
 }
 
 /* Sampling ---------------------------------------------------------------- */
@@ -112,31 +133,141 @@ load_row(Probe *probe, int i)
 	return found;
 }
 
-/* Places one row of a leaf, and compares. */
+/*
+ * By how much a row is in the wrong leaf: 0 if no other is nearer, 1 if leaves
+ * taken at random are as near.  Squared distances: to the leaf's centroid, to
+ * the nearest one, to those of all leaves on the average.
+ *
+ * Whether an insert would choose another leaf tells little.  A build leaves
+ * rows in the next leaf where the nearest is full, and takes the means of
+ * leaves after their rows have come, so that on text a third of the rows have
+ * a nearer leaf, but hardly nearer.
+ */
+static double
+displacement(double own, double nearest, double average)
+{
+	if (!(own > nearest) || !isfinite(average))
+		return 0;
+	return own < average ? (own - nearest) / (average - nearest) : 1;
+}
+
+/* Squared length of the vector in hand. */
+static double
+vector_norm2(const Probe *probe)
+{
+	return HvKernel->inner_product(probe->vector, probe->vector,
+								   probe->index->layout.code_bits);
+}
+
+/* Places one row of a leaf, and notes how far off its leaf is. */
 static void
-probe_leaf(HvHealth *health, Probe *probe, BlockNumber block)
+probe_leaf(Probe *probe, SampledLeaf *leaf)
 {
 	HvChoice	choice;
 	int			row;
 
-	if (!HvMembersRead(&probe->leaf, probe->index, block, 0))
+	if (!BlockNumberIsValid(leaf->centroid.block) ||
+		!HvMembersRead(&probe->leaf, probe->index, leaf->block, 0))
 		return;
-	row = draw_row(health, &probe->leaf);
+	row = draw_row(probe->health, &probe->leaf);
 	if (row < 0 || !load_row(probe, row))
 		return;
 	HvChoose(&probe->chooser, probe->vector, probe->index->meta.seq,
-			(uint16) probe->index->meta.mean_version, &choice);
-	if (choice.count == 0)
+			 (uint16) probe->index->meta.mean_version, &choice);
+	leaf->placed = choice.count > 0 &&
+		HvChooseDistance(&probe->chooser, probe->vector, leaf->centroid.block,
+						 leaf->centroid.slot, &leaf->own, &leaf->centroid_norm2);
+	leaf->nearest = choice.distance;
+	leaf->norm2 = vector_norm2(probe);
+}
+
+/*
+ * Sums up.  Vectors are about the mean of all, and so are centroids on the
+ * average: the mean squared distance of a row to all centroids is the sum of
+ * its own squared length and their mean one.
+ */
+static void
+sum_up(HvHealth *health, const SampledLeaf *leaves, int n)
+{
+	double		centroid_norm2 = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (!leaves[i].placed)
+			continue;
+		health->sampled++;
+		centroid_norm2 += leaves[i].centroid_norm2;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		if (leaves[i].placed)
+			health->displaced += displacement(leaves[i].own, leaves[i].nearest,
+											  leaves[i].norm2 + centroid_norm2 / health->sampled);
+	}
+}
+
+/* qsort callback, and bsearch's */
+static int
+compare_leaves(const void *a, const void *b)
+{
+	BlockNumber x = ((const SampledLeaf *) a)->block;
+	BlockNumber y = ((const SampledLeaf *) b)->block;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Notes where the centroid of a leaf is; it may be in the sample several
+ * times.
+ */
+static void
+note_centroid(SampledLeaf *leaves, int n, const HvInnerEntryData *entry)
+{
+	SampledLeaf key = {.block = entry->child};
+	SampledLeaf *found = bsearch(&key, leaves, n, sizeof(SampledLeaf), compare_leaves);
+
+	if (found == NULL)
 		return;
-	health->sampled++;
-	health->misplaced += choice.leaves[0] != block;
+	while (found > leaves && found[-1].block == key.block)
+		found--;
+	for (; found < leaves + n && found->block == key.block; found++)
+	{
+		found->centroid.block = entry->centroid_block;
+		found->centroid.slot = entry->centroid_slot;
+	}
+}
+
+/* Finds the centroids of the sampled leaves in the pages above them. */
+static void
+find_centroids(const Probe *probe, SampledLeaf *leaves, int n)
+{
+	const HvLayout *layout = &probe->index->layout;
+	ListCell   *cell;
+
+	qsort(leaves, n, sizeof(SampledLeaf), compare_leaves);
+	foreach(cell, probe->health->parents)
+	{
+		Buffer		buffer;
+		Page		page = HvStoreRead(probe->index->relation, layout, lfirst_oid(cell), NULL,
+									   &buffer);
+
+		CHECK_FOR_INTERRUPTS();
+		if (page == NULL)
+			continue;
+		for (int i = 0; HvPageKindOf(page) == HV_PAGE_INNER && i < HvPageCount(page); i++)
+			note_centroid(leaves, n, HvPageInnerEntry(page, layout, i));
+		HvStoreRelease(buffer);
+	}
 }
 
 static void
 probe_sample(HvHealth *health, Relation heap, Relation index)
 {
 	Probe	   *probe = palloc0(sizeof(Probe));
+	int			n = (int) Min(health->rows, HV_HEALTH_SAMPLE);
+	SampledLeaf *leaves = palloc0(HV_HEALTH_SAMPLE * sizeof(SampledLeaf));
 
+	probe->health = health;
 	probe->index = HvIndexOpen(index);
 	if (probe->index->meta.dim == 0 || probe->index->meta.height == 0)
 		return;
@@ -146,11 +277,18 @@ probe_sample(HvHealth *health, Relation heap, Relation index)
 	HvChooserInit(&probe->chooser, &probe->source.source, &probe->index->layout, false,
 				 CurrentMemoryContext);
 	probe->chooser.shift = probe->index->shift;
-	for (int i = 0; i < Min(health->rows, HV_HEALTH_SAMPLE); i++)
+	for (int i = 0; i < n; i++)
+	{
+		leaves[i].block = health->leaves[i];
+		leaves[i].centroid.block = InvalidBlockNumber;
+	}
+	find_centroids(probe, leaves, n);
+	for (int i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		probe_leaf(health, probe, health->leaves[i]);
+		probe_leaf(probe, &leaves[i]);
 	}
+	sum_up(health, leaves, n);
 	HvHeapEnd(probe->heap);
 }
 
@@ -167,4 +305,34 @@ HvHealthSample(HvHealth *health, Relation heap, Relation index)
 	HvOwnerLeave(&caller);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+/* Judging ----------------------------------------------------------------- */
+
+/*
+ * In 214 generated trees of 16 leaves and more, built, or grown and maintained,
+ * misplaced was .041 at most.
+ * The mean excess of squared distances, which is about the same, was .003 to
+ * .028 after builds of six sets, text being the worst; .17 to .23 with a fifth
+ * of the rows exchanged at random, .05 to .17 with as many exchanged among
+ * leaves of one parent, which are near each other.
+ */
+#define DUE_MISPLACED	0.1
+
+/* dead tuples, a part of all; autovacuum comes at a fifth of the table */
+#define DUE_DEAD		0.25
+
+/* queries read most of a smaller tree, wherever its rows are */
+#define LEAST_LEAVES	16
+
+bool
+HvHealthIsDue(const HvHealth *health, const HvMetaData *meta, int64 leaves, int64 tuples,
+			  int64 dead)
+{
+	if (leaves > 1 && dead > DUE_DEAD * tuples)
+		return true;
+	if (leaves < LEAST_LEAVES)
+		return false;
+	return health->displaced > DUE_MISPLACED * health->sampled ||
+		(double) tuples * HV_LEAST_FILL < (double) leaves * meta->leaf_capacity;
 }

@@ -13,6 +13,8 @@
 #ifndef HVHEALTH_H
 #define HVHEALTH_H
 
+#include "nodes/pg_list.h"
+
 #include "tree/hvmeta.h"
 
 #define HV_FILL_CLASSES	10
@@ -31,10 +33,11 @@ typedef struct HvHealth
 	int64		rows;			/* spilled copies left out */
 	uint64		random;
 	BlockNumber leaves[HV_HEALTH_SAMPLE];	/* of min(rows, HV_HEALTH_SAMPLE) rows */
+	List	   *parents;		/* blocks of inner pages above leaves */
 
 	/* found by HvHealthSample */
 	int			sampled;		/* rows that are visible */
-	int			misplaced;		/* of these, in another leaf than an insert's */
+	double		displaced;		/* sum: 0 for a row in its nearest leaf, 1 for one in any leaf */
 } HvHealth;
 
 extern void HvHealthInit(HvHealth *health);
@@ -43,11 +46,22 @@ extern void HvHealthInit(HvHealth *health);
 extern void HvHealthAddLeaf(HvHealth *health, Page page, const HvLayout *layout,
 						   BlockNumber block);
 
+/* Notes an inner page above leaves. */
+extern void HvHealthAddParent(HvHealth *health, BlockNumber block);
+
 /*
- * Asks for the rows of the sample where an insert would put them now.  The
- * same for the same pages: the sample is drawn by a fixed seed.  An active
+ * Finds out how far the rows of the sample are from where they should be.
+ * The same for the same pages: the sample is drawn by a fixed seed.  An active
  * snapshot is needed; one page is locked at a time, none on return.
  */
 extern void HvHealthSample(HvHealth *health, Relation heap, Relation index);
+
+/*
+ * Would VACUUM or hvtree_maintain make a difference to queries?  Never after a
+ * build, or when one of them has just been done.  leaves = pages, tuples of
+ * these, dead = of these.
+ */
+extern bool HvHealthIsDue(const HvHealth *health, const HvMetaData *meta, int64 leaves,
+						  int64 tuples, int64 dead);
 
 #endif							/* HVHEALTH_H */

@@ -110,6 +110,7 @@ survey_page(Survey *survey, BlockNumber block, Page page, Buffer buffer)
 {
 	uint64		rows[MAX_LEAF_TUPLES];
 	int			n = 0;
+	bool		above_leaves = false;
 
 	if (page == NULL)
 	{
@@ -121,6 +122,7 @@ survey_page(Survey *survey, BlockNumber block, Page page, Buffer buffer)
 		case HV_PAGE_LEAF:
 		case HV_PAGE_INNER:
 			n = count_tree_page(survey, page, block, rows);
+			above_leaves = HvPageGetOpaque(page)->level == 1;
 			break;
 		case HV_PAGE_CENTROID:
 			survey->centroid_pages++;
@@ -134,6 +136,8 @@ survey_page(Survey *survey, BlockNumber block, Page page, Buffer buffer)
 	}
 	HvStoreRelease(buffer);
 
+	if (above_leaves)
+		HvHealthAddParent(&survey->health, block);
 	for (int i = 0; i < n; i++)
 	{
 		bool		spilled = (rows[i] >> 48 & HV_ENTRY_SPILLED) != 0;
@@ -313,8 +317,10 @@ add_health(ResultRow *result, const Survey *survey, int levels)
 	const HvHealth *health = &survey->health;
 
 	add_int8_array(result, health->fill, HV_FILL_CLASSES);
-	add_ratio(result, health->misplaced, health->sampled);
+	add_ratio(result, health->displaced, health->sampled);
 	add_ratio(result, health->churn, levels > 1 ? survey->level_tuples[0] : 0);
+	add_value(result, BoolGetDatum(HvHealthIsDue(health, &survey->meta, survey->level_pages[0],
+												 survey->level_tuples[0], survey->dead)));
 }
 
 /* What the index has measured about itself, as jsonb; NULL if it never has. */

@@ -46,7 +46,10 @@ check_plan(SPIPlanPtr plan, const char *function)
 				 errmsg("query of %s must not change or lock rows", function)));
 }
 
-/* Errors unless the rows that a query returns begin with a vector of the index. */
+/*
+ * Errors unless the rows that a query returns begin with a vector of the
+ * index.
+ */
 static void
 check_columns(TupleDesc desc, const char *function, Relation index)
 {

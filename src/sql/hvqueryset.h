@@ -24,10 +24,11 @@ typedef struct HvQuerySet
 } HvQuerySet;
 
 /*
- * Takes the first column of what a query returns, without NULLs, into memory of the
- * current context.  The query is one SELECT that changes nothing, returns the type of the
- * indexed column and "most" rows at most; all else is an error, which names the function
- * that was given the query.  It is run as the current user, with the active snapshot.
+ * Takes the first column of what a query returns, without NULLs, into memory
+ * of the current context.  The query is one SELECT that changes nothing,
+ * returns the type of the indexed column and "most" rows at most; all else is
+ * an error, which names the function that was given the query.  It is run as
+ * the current user, with the active snapshot.
  */
 extern void HvQuerySetRun(HvQuerySet *set, const char *function, const char *query,
 						  Relation index, int most);

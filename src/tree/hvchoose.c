@@ -75,11 +75,9 @@ HvChooserInit(HvChooser *chooser, HvPageSource *source, const HvLayout *layout, 
  * something else by now, which takes a change of the tree.
  */
 static bool
-read_centroid(HvChooser *chooser, const HvNode *node, int8 *values, LeafSeen *seen)
+read_centroid(HvChooser *chooser, BlockNumber block, int slot, int8 *values, LeafSeen *seen)
 {
 	int			handle;
-	int			slot = HvNodeCentroidSlot(node);
-	BlockNumber block = HvNodeCentroidBlock(node);
 	Page		page = chooser->source->get(chooser->source, block, &handle);
 	bool		found = page && HvPageKindOf(page) == HV_PAGE_CENTROID &&
 		slot < chooser->layout->slots_per_page && HvCentroidPageIsUsed(page, slot);
@@ -99,6 +97,18 @@ read_centroid(HvChooser *chooser, const HvNode *node, int8 *values, LeafSeen *se
 	return found;
 }
 
+/* The squared distance of the row to a centroid that was read. */
+static float
+distance_to(const HvChooser *chooser, const float *o, const int8 *values, const LeafSeen *seen)
+{
+	int			bits = chooser->layout->code_bits;
+
+	return seen->old ?
+		HvByteDistance(values, &seen->factors, chooser->shifted,
+					   chooser->query.old->norm2, bits) :
+		HvByteDistance(values, &seen->factors, o, chooser->query.code.norm2, bits);
+}
+
 /* Reads the centroids of the nearest leaves; returns how many. */
 static int
 look_at_leaves(HvChooser *chooser, const float *o, LeafSeen *seen)
@@ -111,13 +121,11 @@ look_at_leaves(HvChooser *chooser, const float *o, LeafSeen *seen)
 	{
 		int8	   *values = chooser->centroids + n * bits;
 
-		if (!read_centroid(chooser, node, values, &seen[n]))
+		if (!read_centroid(chooser, HvNodeCentroidBlock(node), HvNodeCentroidSlot(node),
+						   values, &seen[n]))
 			continue;
 		seen[n].block = node->extra;
-		seen[n].distance = seen[n].old ?
-			HvByteDistance(values, &seen[n].factors, chooser->shifted,
-						   chooser->query.old->norm2, bits) :
-			HvByteDistance(values, &seen[n].factors, o, chooser->query.code.norm2, bits);
+		seen[n].distance = distance_to(chooser, o, values, &seen[n]);
 		seen[n].full = chooser->is_full && chooser->is_full(chooser->is_full_arg, node->extra);
 		n++;
 	}
@@ -194,6 +202,7 @@ HvChoose(HvChooser *chooser, const float *o, uint64 seq, uint16 mean_version,
 	int			first;
 
 	choice->count = 0;
+	choice->distance = 0;
 	HvQueryPrepare(&chooser->query, o, chooser->layout->code_bits, mean_version, chooser->shift);
 	for (int i = 0; chooser->shift && i < chooser->layout->code_bits; i++)
 		chooser->shifted[i] = o[i] + chooser->shift[i];
@@ -212,6 +221,7 @@ HvChoose(HvChooser *chooser, const float *o, uint64 seq, uint16 mean_version,
 		return;
 	first = choose_first(seen, n);
 	choice->leaves[choice->count++] = seen[first].block;
+	choice->distance = seen[first].distance;
 	if (chooser->spill)
 	{
 		int			second = choose_second(chooser, o, seen, n, first);
@@ -219,4 +229,17 @@ HvChoose(HvChooser *chooser, const float *o, uint64 seq, uint16 mean_version,
 		if (second >= 0)
 			choice->leaves[choice->count++] = seen[second].block;
 	}
+}
+
+bool
+HvChooseDistance(HvChooser *chooser, const float *o, BlockNumber centroid_block, int slot,
+				 float *distance, float *norm2)
+{
+	LeafSeen	seen;
+
+	if (!read_centroid(chooser, centroid_block, slot, chooser->centroids, &seen))
+		return false;
+	*distance = distance_to(chooser, o, chooser->centroids, &seen);
+	*norm2 = seen.factors.norm2;
+	return true;
 }

@@ -25,6 +25,7 @@ typedef struct HvChoice
 {
 	int			count;			/* 1 or 2; 0 where the tree changed underneath */
 	BlockNumber leaves[HV_MAX_COPIES];
+	float		distance;		/* squared, to the centroid of the first; 0 if it has none */
 } HvChoice;
 
 typedef struct HvChooser
@@ -56,5 +57,12 @@ extern void HvChooserInit(HvChooser *chooser, HvPageSource *source, const HvLayo
  */
 extern void HvChoose(HvChooser *chooser, const float *o, uint64 seq, uint16 mean_version,
 					 HvChoice *choice);
+
+/*
+ * The squared distance of the row that was placed last, o again, to a centroid, and the
+ * squared length of that; false if there is no such centroid any more.
+ */
+extern bool HvChooseDistance(HvChooser *chooser, const float *o, BlockNumber centroid_block,
+							 int slot, float *distance, float *norm2);
 
 #endif							/* HVCHOOSE_H */
