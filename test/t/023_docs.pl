@@ -222,7 +222,7 @@ my @batch = printed($filtering, qr/LATERAL/) =~ /^(\d+)\|\d+$/mg;
 is(scalar @batch, 200, 'filtering: twenty queries of ten rows in one statement');
 
 my $maintenance = $page{'doc/maintenance.md'};
-like(printed($maintenance, qr/maintenance_is_due/), qr/^f\|/m, 'maintenance: none is due after a build');
+like(printed($maintenance, qr/SELECT maintenance_due/), qr/^f\|/m, 'maintenance: none is due after a build');
 like(printed($maintenance, qr/500000/), qr/\|t\n.*\|t\n/s, 'maintenance: both calls are complete');
 
 my $statistics = $page{'doc/statistics.md'};
