@@ -92,20 +92,23 @@ may_change(Node *expression, PlannedStmt *statement)
 }
 
 /*
- * What is wanted of the scan now.  Rows that only the executor can drop leave
- * it as any node above would.
+ * What is wanted of the scan now.  Conditions that only the executor can look
+ * at drop rows as any node above does.
  */
 static void
 look_above(HvBatch *batch)
 {
 	IndexScanState *node;
+	double		rows;
 
 	batch->limit = HvLimitOfScan(batch->scan);
 	node = batch->limit.node;
 	if (batch->parallel)
 		batch->limit = HvParallelLimit(batch->parallel);
-	if (node != NULL && node->ss.ps.qual != NULL && batch->filter == NULL)
-		batch->limit.all |= batch->limit.may_fail;
+	if (node == NULL || node->ss.ps.qual == NULL || batch->filter != NULL)
+		return;
+	rows = batch->scan->heapRelation->rd_rel->reltuples;
+	batch->limit.rows *= Max(rows / Max(node->ss.ps.plan->plan_rows, 1), 1);
 }
 
 void

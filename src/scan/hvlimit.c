@@ -129,11 +129,11 @@ visit_wanting(PlanState *node, HvWanted wanted, Search *search)
 static bool
 visit_join(JoinState *join, Search *search)
 {
-	HvWanted		outer = search->wanted;
-	HvWanted		inner = HvWantedEverything;
+	HvWanted	outer = search->wanted;
+	HvWanted	inner = HvWantedEverything;
 
 	if (join->jointype != JOIN_LEFT || join->ps.qual != NULL)
-		outer = HvWantedWithLoss(outer);
+		outer = HvWantedWithLoss(outer, join->ps.plan, outerPlan(join->ps.plan));
 	if (IsA(join, MergeJoinState))
 		outer = HvWantedEverything;
 	else if (IsA(join, NestLoopState))
@@ -181,7 +181,6 @@ note_scan(IndexScanState *node, Search *search)
 
 	found->node = node;
 	found->all |= search->wanted.all;
-	found->may_fail |= HvWantedWithLoss(search->wanted).all;
 	found->rows = !first && (found->rows == 0 || search->wanted.rows == 0) ?
 		0 : Max(found->rows, search->wanted.rows);
 }

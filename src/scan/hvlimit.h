@@ -27,7 +27,6 @@ typedef struct HvLimit
 {
 	bool		all;			/* the last one will be asked for */
 	double		rows;			/* else at least so many; 0 = not known */
-	bool		may_fail;		/* all of its rows may not be enough for that */
 	IndexScanState *node;		/* of the scan; NULL = not found */
 } HvLimit;
 

@@ -13,8 +13,7 @@
  *		it is not known when, and rows that come late would find no partner;
  *
  *	  - so many rows: a LIMIT, a condition on row_number() that ends a window.  A
- *		node that drops rows wants at least as many as are wanted of it; where the
- *		planner expects that all of them will not be enough, it wants all;
+ *		node that drops rows wants as many more as the planner expects it to drop;
  *
  *	  - an unknown number: the inner side of a semi-join, a subquery behind IN.
  *
@@ -57,11 +56,11 @@ one_more(HvWanted wanted)
 	return wanted;
 }
 
-/* As many rows, of which some are dropped. */
 HvWanted
-HvWantedWithLoss(HvWanted wanted)
+HvWantedWithLoss(HvWanted wanted, const Plan *plan, const Plan *below)
 {
-	return wanted.rows > 0 && wanted.expected <= wanted.rows ? HvWantedEverything : wanted;
+	wanted.rows *= Max(below->plan_rows / Max(plan->plan_rows, 1), 1);
+	return wanted;
 }
 
 /*
@@ -209,7 +208,7 @@ below_window(const WindowAgg *window, ParamListInfo params, HvWanted wanted)
 	if (has_needy_function((Node *) window->plan.targetlist, (void *) window))
 		return HvWantedEverything;
 	if (window->plan.qual != NIL)
-		wanted = HvWantedWithLoss(wanted);
+		wanted = HvWantedWithLoss(wanted, &window->plan, outerPlan(&window->plan));
 	if (conditions == NIL || window->partNumCols > 0)
 		return one_more(wanted);
 	foreach(lc, conditions)
@@ -268,6 +267,17 @@ HvWantedOfSubplan(const SubPlan *subplan)
 	}
 }
 
+/* The plan below a node that may drop rows. */
+static const Plan *
+plan_below(const PlanState *node)
+{
+	if (IsA(node, CteScanState))
+		return ((const CteScanState *) node)->cteplanstate->plan;
+	if (IsA(node, SubqueryScanState))
+		return ((const SubqueryScanState *) node)->subplan->plan;
+	return outerPlan(node->plan);
+}
+
 /* What other nodes with one child want of it. */
 HvWanted
 HvWantedBelow(PlanState *node, HvWanted wanted)
@@ -279,33 +289,33 @@ HvWantedBelow(PlanState *node, HvWanted wanted)
 		case T_WindowAggState:
 			return below_window((WindowAgg *) node->plan,
 								node->state->es_param_list_info, wanted);
+		case T_MergeAppendState:
+			return below_merge(((MergeAppendState *) node)->ms_nplans, wanted);
 		case T_AggState:
 			if (((Agg *) node->plan)->aggstrategy != AGG_SORTED)
 				return HvWantedEverything;
-			return HvWantedWithLoss(one_more(wanted));
+			return HvWantedWithLoss(one_more(wanted), node->plan, plan_below(node));
 		case T_SetOpState:
 			if (((SetOp *) node->plan)->strategy != SETOP_SORTED)
 				return HvWantedEverything;
-			return HvWantedWithLoss(one_more(wanted));
+			return HvWantedWithLoss(one_more(wanted), node->plan, plan_below(node));
 		case T_GroupState:
 		case T_UniqueState:
-			return HvWantedWithLoss(one_more(wanted));
+			return HvWantedWithLoss(one_more(wanted), node->plan, plan_below(node));
 		case T_IncrementalSortState:
 			return one_more(wanted);
-		case T_MergeAppendState:
-			return below_merge(((MergeAppendState *) node)->ms_nplans, wanted);
 		case T_CteScanState:
 		case T_SubqueryScanState:
-			return node->qual ? HvWantedWithLoss(wanted) : wanted;
-		case T_LockRowsState:
-		case T_ProjectSetState:
-		case T_RecursiveUnionState:
-			return HvWantedWithLoss(wanted);
+			return node->qual ?
+				HvWantedWithLoss(wanted, node->plan, plan_below(node)) : wanted;
 		case T_AppendState:
 		case T_GatherMergeState:
 		case T_GatherState:
+		case T_LockRowsState:
 		case T_MaterialState:
 		case T_MemoizeState:
+		case T_ProjectSetState:
+		case T_RecursiveUnionState:
 		case T_ResultState:
 			return wanted;
 		case T_SortState:
@@ -316,4 +326,3 @@ HvWantedBelow(PlanState *node, HvWanted wanted)
 			return HvWantedAnything;
 	}
 }
-

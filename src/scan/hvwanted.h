@@ -28,8 +28,10 @@ extern const HvWanted HvWantedAnything; /* unknown */
 
 extern HvWanted HvWantedRows(double rows, double expected);
 
-/* The same, of which some are dropped. */
-extern HvWanted HvWantedWithLoss(HvWanted wanted);
+/*
+ * So many more as the planner expects a node to drop of those that the one below it returns.
+ */
+extern HvWanted HvWantedWithLoss(HvWanted wanted, const Plan *plan, const Plan *below);
 
 /* Of all children of a node that is no join. */
 extern HvWanted HvWantedBelow(PlanState *node, HvWanted wanted);
