@@ -4,35 +4,40 @@
  *	  The cost estimate of an index scan.
  *
  * NOTES
- *	  The estimate follows the scan, by the same sizing rules (hvsizing.h).
- *	  The work before the first row is the startup cost; the total is that of
- *	  reading to the end, so that LIMIT, which interpolates between the two,
- *	  finds about the cost of one more row.
+ *	  The estimate follows the scan, by the same sizing rules (hvsizing.h).  k rows
+ *	  after the filters take k / selectivity rows of the index; the planner's limit
+ *	  says how many are wanted.
  *
- *	  Startup depends on how many rows are wanted, as the scan's own effort
- *	  does: k rows after the filters take k / selectivity rows of the index.
- *	  The planner's limit is used for that, and for nothing else.
+ *	  What costs what:
  *
- *	  What this is compared with:
- *
- *	  - A leaf is one random page.  Upper levels of the tree are taken to be in
+ *	  - A leaf is a random page.  Upper levels of the tree are taken to be in
  *		the cache, as everywhere in the planner.
  *
  *	  - Rows are reranked in windows, in block order: their pages are charged
- *		like those of a bitmap scan, nearer to sequential the denser they lie.
+ *		like those of a bitmap scan, nearer to sequential the denser they are.
+ *		Their vectors in TOAST are random pages.
  *
- *	  - Every plan that sorts by distance reads the TOAST of all rows that pass
- *		the filters, which takes longer than anything else it does (20,000 rows
- *		of 1024 dimensions, a tenth of them passing: 25 ms, of which the scan
- *		takes 2), and is not charged for it.  So TOAST is charged here only for
- *		rows beyond so many, and what is saved of it is set off against
- *		random access: pages cost less then, though never less than sequential
- *		ones.
+ *	  - Random pages of a table and an index that fit into effective_cache_size
+ *		many times over are not read from disk each time: they cost between
+ *		what sequential and what random ones do, by the share that fits.
  *
  *	  - A query that takes all rows (no LIMIT, no cursor) gets the first only
  *		when the last one has been read, and in memory whatever work_mem says
- *		(hvlimit.h).  Then everything is startup, and each row costs a random
- *		page, whatever the cache holds.
+ *		(hvlimit.h).  Each row costs a random page then, whatever the cache holds.
+ *
+ *	  What is reported of that:
+ *
+ *	  - Every other plan computes the distance of each row that passes the filters,
+ *		and for that reads its TOAST.  The planner charges it what the function
+ *		declares: nothing for the TOAST, whatever the length, and with the types
+ *		of pgvector as much as for an addition.  So the estimate is less by what all
+ *		others are not charged for.  That leaves every comparison with them as
+ *		it would be if they were.
+ *
+ *	  - The executor fetches the rows that it is sent, and a LIMIT takes a share of
+ *		the way from startup to total cost.  The planner adds both; the estimate has
+ *		them already.  Startup is what makes the sum right for the rows that
+ *		are wanted.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -64,6 +69,22 @@
 /* CPU of visiting a page, in operators: what the core's btree estimate takes */
 #define PAGE_OPERATORS	50.0
 
+/* CPU of a distance, in operators: of the call, and of so many dimensions */
+#define CALL_OPERATORS	10.0
+#define DIMS_AN_OPERATOR 8.0
+
+/*
+ * CPU of reranking a row, beside its distance: finding it, and taking it through
+ * the pool of candidates and the rows in hand.
+ */
+#define ROW_OPERATORS	100.0
+
+/* levels of the index of a TOAST table that are descended for a value */
+#define TOAST_LEVELS	2.0
+
+/* the least that is reported, of what the work costs */
+#define LEAST_REPORTED	0.05
+
 /* inner pages are about so full */
 #define INNER_FILL		0.7
 
@@ -81,13 +102,15 @@ typedef struct ScanModel
 	HvSizing	sizing;
 	double		rows;			/* in the index */
 	double		matching;		/* of these, that pass the filters */
+	double		all_matching;	/* in all partitions, if this is one */
 	double		leaves;			/* in the index */
 	double		toast_pages;	/* to be read for one vector */
-	QualCost	distance;		/* of one */
-	double		random_page;
-	double		seq_page;
-	double		heap_random_page;
+	QualCost	charged;		/* for one distance, by the planner */
+	Cost		distance;		/* what one takes, without TOAST */
+	double		page;			/* prices of pages; random ones as cached */
+	double		heap_page;
 	double		heap_seq_page;
+	double		heap_random_page;	/* not cached */
 } ScanModel;
 
 /* Pages of TOAST behind one vector, 0 where it is stored in its row. */
@@ -132,6 +155,47 @@ read_model(ScanModel *model)
 		index_close(relation, NoLock);
 	}
 	HvSizingInit(&model->sizing, &model->meta, &options);
+	HvSizingSetRows(&model->sizing, Max(model->root->limit_tuples, 0));
+}
+
+/*
+ * What a random page costs beside a sequential one, where all that the scan might read is
+ * this share of what the cache holds.
+ */
+static double
+cached_price(double seq_page, double random_page, double uncached)
+{
+	return seq_page + Max(random_page - seq_page, 0) * Min(uncached, 1);
+}
+
+/* The prices of pages. */
+static void
+read_prices(ScanModel *model)
+{
+	const IndexOptInfo *index = model->index;
+	const RelOptInfo *table = index->rel;
+	double		uncached = (table->pages + index->pages + model->rows * model->toast_pages) /
+		Max(effective_cache_size, 1);
+	double		seq_page;
+	double		random_page;
+
+	get_tablespace_page_costs(index->reltablespace, &random_page, &seq_page);
+	model->page = cached_price(seq_page, random_page, uncached);
+	get_tablespace_page_costs(table->reltablespace, &model->heap_random_page,
+							  &model->heap_seq_page);
+	model->heap_page = cached_price(model->heap_seq_page, model->heap_random_page, uncached);
+}
+
+/* The table that the planner has divided into partitions, or the one that it has not. */
+static const RelOptInfo *
+whole_table(const PlannerInfo *root, const RelOptInfo *table)
+{
+	int			parent;
+
+	if (IS_OTHER_REL(table) && bms_get_singleton_member(table->top_parent_relids, &parent) &&
+		root->simple_rel_array[parent] != NULL)
+		return root->simple_rel_array[parent];
+	return table;
 }
 
 static void
@@ -145,12 +209,12 @@ init_model(ScanModel *model, PlannerInfo *root, IndexPath *path, double loop_cou
 	read_model(model);
 	model->rows = Max(index->tuples, 1);
 	model->matching = Min(Max(index->rel->rows, 1), model->rows);
+	model->all_matching = Max(whole_table(root, index->rel)->rows, model->matching);
 	model->leaves = Max(Min(model->meta.leaves, index->pages), 1);
 	model->toast_pages = toast_pages(model);
-	cost_qual_eval_node(&model->distance, linitial(path->indexorderbys), root);
-	get_tablespace_page_costs(index->reltablespace, &model->random_page, &model->seq_page);
-	get_tablespace_page_costs(index->rel->reltablespace, &model->heap_random_page,
-							  &model->heap_seq_page);
+	model->distance = (CALL_OPERATORS + model->meta.dim / DIMS_AN_OPERATOR) * cpu_operator_cost;
+	cost_qual_eval_node(&model->charged, linitial(path->indexorderbys), root);
+	read_prices(model);
 }
 
 /* Is it known that the scan runs to its end? */
@@ -160,7 +224,10 @@ takes_all(const ScanModel *model)
 	return model->root->limit_tuples < 0 && model->root->tuple_fraction <= 0;
 }
 
-/* Rows of the index that are needed for what is wanted of them. */
+/*
+ * Rows of the index that are needed for what is wanted of them.  A partition is asked for
+ * twice its share at first (hvwanted.c).
+ */
 static double
 rows_wanted(const ScanModel *model)
 {
@@ -171,6 +238,8 @@ rows_wanted(const ScanModel *model)
 		wanted = model->root->limit_tuples;
 	else if (model->root->tuple_fraction >= 1)
 		wanted = model->root->tuple_fraction;
+	if (model->all_matching > model->matching)
+		wanted = Min(wanted, 2 * wanted * model->matching / model->all_matching + 2);
 	return Min(wanted * model->rows / model->matching, model->rows);
 }
 
@@ -186,13 +255,12 @@ inner_pages(const ScanModel *model, double leaves)
 	return model->meta.height + Min(leaves, model->leaves / fanout);
 }
 
-/* Pages of the index and the table, for so many leaves and reranked rows. */
+/* Pages of the index, the table and its TOAST, for so many leaves and reranked rows. */
 static Cost
 io_cost(const ScanModel *model, double leaves, double rows)
 {
 	RelOptInfo *table = model->index->rel;
 	double		loops = model->loop_count;
-	double		unpaid_toast = (rows - model->matching) * model->toast_pages * model->seq_page;
 	double		share;
 	double		heap_pages;
 	Cost		cost;
@@ -200,17 +268,15 @@ io_cost(const ScanModel *model, double leaves, double rows)
 	if (loops > 1)
 		leaves = index_pages_fetched(leaves * loops, (BlockNumber) model->leaves,
 									 model->index->pages, model->root) / loops;
+	cost = leaves * model->page + rows * model->toast_pages * model->heap_page;
+	if (takes_all(model))
+		return cost + rows * model->heap_random_page;
+
 	heap_pages = index_pages_fetched(rows * loops, table->pages,
 									 model->index->pages, model->root) / loops;
 	share = Min(heap_pages / Max(table->pages, 1), 1);
-	cost = leaves * model->random_page;
-	if (takes_all(model))
-		return cost + rows * model->heap_random_page + Max(unpaid_toast, 0);
-
-	cost += heap_pages * (model->heap_random_page -
-						  (model->heap_random_page - model->heap_seq_page) * sqrt(share));
-	return Max(cost + unpaid_toast,
-			   leaves * model->seq_page + heap_pages * model->heap_seq_page);
+	return cost + heap_pages * (model->heap_page -
+								(model->heap_page - model->heap_seq_page) * sqrt(share));
 }
 
 /*
@@ -227,9 +293,9 @@ cpu_cost(const ScanModel *model, double leaves, double rows)
 		inner * INNER_FILL * model->meta.inner_capacity;
 
 	/* rotating the query takes some operations a dimension */
-	return model->distance.startup +
+	return model->charged.startup +
 		(model->meta.code_bits + (leaves + inner) * PAGE_OPERATORS + codes) * cpu_operator_cost +
-		rows * (model->distance.per_tuple + cpu_tuple_cost) +
+		rows * (model->distance + cpu_tuple_cost + ROW_OPERATORS * cpu_operator_cost) +
 		rows * log2(rows + 1) * 2 * cpu_operator_cost;
 }
 
@@ -241,6 +307,112 @@ scan_cost(const ScanModel *model, double leaves, double rows)
 	return io_cost(model, leaves, rows) + cpu_cost(model, leaves, rows);
 }
 
+/* The work for the rows that are wanted. */
+static Cost
+work(const ScanModel *model)
+{
+	double		wanted = rows_wanted(model);
+
+	if (takes_all(model))
+		return scan_cost(model, model->leaves, model->rows);
+	return Min(scan_cost(model, HvSizingExpectedLeaves(&model->sizing, wanted),
+						 HvSizingExpectedFetches(&model->sizing, wanted)),
+			   scan_cost(model, model->leaves, model->rows));
+}
+
+/*
+ * What every plan that sorts by the distance does and is not charged for: it computes that
+ * of each row that passes, and reads TOAST, table and index, in the order of the rows.
+ */
+static Cost
+unpaid_work(const ScanModel *model)
+{
+	Cost		distance = model->distance;
+
+	if (model->toast_pages > 0)
+		distance += (model->toast_pages + 1) * model->heap_seq_page +
+			TOAST_LEVELS * PAGE_OPERATORS * cpu_operator_cost;
+	return model->matching * (distance - model->charged.per_tuple);
+}
+
+/* What cost_index() adds for fetching all rows of the index, see there. */
+static Cost
+fetch_cost(const ScanModel *model)
+{
+	const RelOptInfo *table = model->index->rel;
+	double		loops = model->loop_count;
+
+	return index_pages_fetched(model->rows * loops, table->pages,
+							   model->index->pages, model->root) / loops * model->heap_random_page +
+		model->rows * (cpu_tuple_cost + table->baserestrictcost.per_tuple);
+}
+
+/* The share of the rows that pass that the planner expects to be taken. */
+static double
+share_taken(const ScanModel *model)
+{
+	const PlannerInfo *root = model->root;
+
+	if (takes_all(model))
+		return 1;
+	if (root->limit_tuples > 0)
+		return Min(root->limit_tuples / model->all_matching, 1);
+	return Min(root->tuple_fraction < 1 ? root->tuple_fraction :
+			   root->tuple_fraction / model->all_matching, 1);
+}
+
+/*
+ * Is it certain that no more than the rows of a LIMIT are taken?  Not where they are joined
+ * to others: who knows how many find a partner.
+ */
+static bool
+is_limited(const ScanModel *model)
+{
+	return model->root->limit_tuples > 0 &&
+		bms_membership(model->root->all_baserels) == BMS_SINGLETON;
+}
+
+/* A sequential scan: what reading a whole table takes at least. */
+static Cost
+seq_scan_cost(const ScanModel *model)
+{
+	const RelOptInfo *table = model->index->rel;
+
+	return table->baserestrictcost.startup + table->pages * model->heap_seq_page +
+		table->tuples * (cpu_tuple_cost + table->baserestrictcost.per_tuple);
+}
+
+/*
+ * Startup and total cost from what the work is, needed for the rows that are wanted and for
+ * all.  A LIMIT takes a share of the way from one to the other.  Where nothing
+ * but a LIMIT asks, a total that is too low (but not below what keeps the scan from being
+ * taken for a cheap way to read the table) lets startup say what its rows take.
+ */
+static void
+report(const ScanModel *model, Cost needed, Cost whole, Cost *startup, Cost *total)
+{
+	Cost		unpaid = unpaid_work(model);
+	Cost		added = fetch_cost(model);
+	double		share = share_taken(model);
+
+	whole = Max(whole - unpaid, LEAST_REPORTED * whole) - added;
+	needed = Max(needed - unpaid, LEAST_REPORTED * needed);
+	if (is_limited(model))
+		whole = Min(whole, seq_scan_cost(model));
+	*total = Max(whole, needed);
+	*startup = share < 1 ?
+		Max((needed - share * (*total + added)) / (1 - share), 0) : *total;
+}
+
+Cost
+HvCostOfWork(PlannerInfo *root, IndexPath *path)
+{
+	ScanModel	model;
+
+	init_model(&model, root, path, 1);
+	return work(&model);
+}
+
 void
 hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 			   Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
@@ -248,7 +420,6 @@ hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 {
 	IndexOptInfo *index = path->indexinfo;
 	ScanModel	model;
-	double		wanted;
 
 	*correlation = 0;
 	*pages = index->pages;
@@ -262,11 +433,8 @@ hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	}
 
 	init_model(&model, root, path, loop_count);
-	wanted = rows_wanted(&model);
-	*total_cost = scan_cost(&model, model.leaves, model.rows);
-	*startup_cost = takes_all(&model) ? *total_cost :
-		Min(scan_cost(&model, HvSizingExpectedLeaves(&model.sizing, wanted),
-					  HvSizingExpectedFetches(&model.sizing, wanted)), *total_cost);
+	report(&model, work(&model), scan_cost(&model, model.leaves, model.rows),
+		   startup_cost, total_cost);
 
 	/* a partial index has not all rows of the table */
 	*selectivity = Min(index->tuples / Max(index->rel->tuples, 1), 1);

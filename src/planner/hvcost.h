@@ -27,4 +27,10 @@ extern void hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count
 						   Selectivity *selectivity, double *correlation,
 						   double *pages);
 
+/*
+ * What a scan for the rows that are wanted takes, by itself.  (What is reported is
+ * less, by what other plans are not charged for.)
+ */
+extern Cost HvCostOfWork(PlannerInfo *root, IndexPath *path);
+
 #endif							/* HVCOST_H */

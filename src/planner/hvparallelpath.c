@@ -140,7 +140,7 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *serial)
 	int			workers;
 
 	hvcostestimate(root, serial, 1, &startup, &total, &selectivity, &correlation, &pages);
-	workers = workers_for(rel, startup);
+	workers = workers_for(rel, HvCostOfWork(root, serial));
 	if (workers == 0)
 		return;
 	path = makeNode(IndexPath);
