@@ -4,9 +4,9 @@
  *	  The cost estimate of an index scan.
  *
  * NOTES
- *	  The estimate follows the scan, by the same sizing rules (hvsizing.h).  k rows
- *	  after the filters take k / selectivity rows of the index; the planner's limit
- *	  says how many are wanted.
+ *	  The estimate follows the scan, by the same sizing rules (hvsizing.h).  k
+ *	  rows after the filters take k / selectivity rows of the index; the
+ *	  planner's limit says how many are wanted.
  *
  *	  What costs what:
  *
@@ -17,27 +17,29 @@
  *		like those of a bitmap scan, nearer to sequential the denser they are.
  *		Their vectors in TOAST are random pages.
  *
- *	  - Random pages of a table and an index that fit into effective_cache_size
- *		many times over are not read from disk each time: they cost between
- *		what sequential and what random ones do, by the share that fits.
+ *	  - Random pages of a table and an index that fit into
+ *		effective_cache_size many times over are not read from disk each time:
+ *		they cost between what sequential and what random ones do, by the share
+ *		of the cache that they take.
  *
  *	  - A query that takes all rows (no LIMIT, no cursor) gets the first only
  *		when the last one has been read, and in memory whatever work_mem says
- *		(hvlimit.h).  Each row costs a random page then, whatever the cache holds.
+ *		(hvlimit.h).  Each row costs a random page then, whatever the cache
+ *		holds.
  *
  *	  What is reported of that:
  *
- *	  - Every other plan computes the distance of each row that passes the filters,
- *		and for that reads its TOAST.  The planner charges it what the function
- *		declares: nothing for the TOAST, whatever the length, and with the types
- *		of pgvector as much as for an addition.  So the estimate is less by what all
- *		others are not charged for.  That leaves every comparison with them as
- *		it would be if they were.
+ *	  - Every other plan computes the distance of each row that passes the
+ *		filters, and for that reads its TOAST.  The planner charges it what the
+ *		function declares: nothing for the TOAST, whatever the length, and with
+ *		the types of pgvector as much as for an addition.  So the estimate is
+ *		less by what all others are not charged for.  That leaves every
+ *		comparison with them as it would be if they were.
  *
- *	  - The executor fetches the rows that it is sent, and a LIMIT takes a share of
- *		the way from startup to total cost.  The planner adds both; the estimate has
- *		them already.  Startup is what makes the sum right for the rows that
- *		are wanted.
+ *	  - The executor fetches the rows that it is sent, and a LIMIT takes a share
+ *		of the way from startup to total cost.  The planner adds both; the
+ *		estimate has them already.  Startup is what makes the sum right for the
+ *		rows that are wanted.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -69,20 +71,30 @@
 /* CPU of visiting a page, in operators: what the core's btree estimate takes */
 #define PAGE_OPERATORS	50.0
 
-/* CPU of a distance, in operators: of the call, and of so many dimensions */
+/*
+ * CPU of a distance, in operators: of the call, and of so many dimensions.  The
+ * call detoasts and tests its arguments; the kernels take eight dimensions a
+ * step.
+ */
 #define CALL_OPERATORS	10.0
 #define DIMS_AN_OPERATOR 8.0
 
 /*
- * CPU of reranking a row, beside its distance: finding it, and taking it through
- * the pool of candidates and the rows in hand.
+ * CPU of reranking a row, beside its distance: finding it, and taking it
+ * through the pool of candidates and the rows in hand.
  */
 #define ROW_OPERATORS	100.0
 
-/* levels of the index of a TOAST table that are descended for a value */
+/*
+ * Levels of the index of a TOAST table that are descended for a value: those of
+ * a table of up to some hundred thousand rows.
+ */
 #define TOAST_LEVELS	2.0
 
-/* the least that is reported, of what the work costs */
+/*
+ * The least that is reported, of what the work costs: not 0, so that of two
+ * indexes the better one is chosen.
+ */
 #define LEAST_REPORTED	0.05
 
 /* inner pages are about so full */
@@ -159,8 +171,8 @@ read_model(ScanModel *model)
 }
 
 /*
- * What a random page costs beside a sequential one, where all that the scan might read is
- * this share of what the cache holds.
+ * What a random page costs beside a sequential one, where all that the scan
+ * might read is this share of what the cache holds.
  */
 static double
 cached_price(double seq_page, double random_page, double uncached)
@@ -186,7 +198,7 @@ read_prices(ScanModel *model)
 	model->heap_page = cached_price(model->heap_seq_page, model->heap_random_page, uncached);
 }
 
-/* The table that the planner has divided into partitions, or the one that it has not. */
+/* The partitioned table that a table is a part of, else the table itself. */
 static const RelOptInfo *
 whole_table(const PlannerInfo *root, const RelOptInfo *table)
 {
@@ -225,8 +237,8 @@ takes_all(const ScanModel *model)
 }
 
 /*
- * Rows of the index that are needed for what is wanted of them.  A partition is asked for
- * twice its share at first (hvwanted.c).
+ * Rows of the index that are needed for what is wanted of them.  A partition is
+ * asked for twice its share at first (hvwanted.c).
  */
 static double
 rows_wanted(const ScanModel *model)
@@ -255,7 +267,10 @@ inner_pages(const ScanModel *model, double leaves)
 	return model->meta.height + Min(leaves, model->leaves / fanout);
 }
 
-/* Pages of the index, the table and its TOAST, for so many leaves and reranked rows. */
+/*
+ * Pages of the index, the table and its TOAST, for so many leaves and reranked
+ * rows.
+ */
 static Cost
 io_cost(const ScanModel *model, double leaves, double rows)
 {
@@ -321,8 +336,9 @@ work(const ScanModel *model)
 }
 
 /*
- * What every plan that sorts by the distance does and is not charged for: it computes that
- * of each row that passes, and reads TOAST, table and index, in the order of the rows.
+ * What every plan that sorts by the distance does and is not charged for: it
+ * computes that of each row that passes, and reads its TOAST, table and index,
+ * in the order of the rows.
  */
 static Cost
 unpaid_work(const ScanModel *model)
@@ -362,8 +378,8 @@ share_taken(const ScanModel *model)
 }
 
 /*
- * Is it certain that no more than the rows of a LIMIT are taken?  Not where they are joined
- * to others: who knows how many find a partner.
+ * Is it certain that no more than the rows of a LIMIT are taken?  Not where they
+ * are joined to others: it is not known how many find a partner.
  */
 static bool
 is_limited(const ScanModel *model)
@@ -383,10 +399,11 @@ seq_scan_cost(const ScanModel *model)
 }
 
 /*
- * Startup and total cost from what the work is, needed for the rows that are wanted and for
- * all.  A LIMIT takes a share of the way from one to the other.  Where nothing
- * but a LIMIT asks, a total that is too low (but not below what keeps the scan from being
- * taken for a cheap way to read the table) lets startup say what its rows take.
+ * Startup and total cost, from what the work is for the rows that are wanted,
+ * and for all.  A LIMIT takes a share of the way from one to the other.  Where
+ * nothing but a LIMIT asks, a total that is too low (but not so low that the
+ * scan is taken for a cheap way to read the table) lets startup say what its
+ * rows take.
  */
 static void
 report(const ScanModel *model, Cost needed, Cost whole, Cost *startup, Cost *total)

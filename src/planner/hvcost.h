@@ -28,8 +28,8 @@ extern void hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count
 						   double *pages);
 
 /*
- * What a scan for the rows that are wanted takes, by itself.  (What is reported is
- * less, by what other plans are not charged for.)
+ * What a scan for the rows that are wanted takes, by itself.  (What is reported
+ * is less, by what other plans are not charged for.)
  */
 extern Cost HvCostOfWork(PlannerInfo *root, IndexPath *path);
 

@@ -29,7 +29,8 @@ extern const HvWanted HvWantedAnything; /* unknown */
 extern HvWanted HvWantedRows(double rows, double expected);
 
 /*
- * So many more as the planner expects a node to drop of those that the one below it returns.
+ * So many more as the planner expects a node to drop of those that the one
+ * below it returns.
  */
 extern HvWanted HvWantedWithLoss(HvWanted wanted, const Plan *plan, const Plan *below);
 
