@@ -14,6 +14,11 @@ $$
 	FROM (SELECT array_agg(sin(i * 0.37 * (1 + j % 7) + j)::real) FROM generate_series(1, 128) j) a (v)
 $$;
 
+-- of 1536
+CREATE FUNCTION plan_longer_vector(i int) RETURNS real[]
+LANGUAGE sql IMMUTABLE AS
+$$ SELECT (v || v)[1:1536] FROM plan_long_vector(i) v $$;
+
 -- the nodes of a plan from the top to the first scan
 CREATE FUNCTION plan_of(query text) RETURNS text
 LANGUAGE plpgsql AS
@@ -46,6 +51,18 @@ ALTER TABLE plan_long ALTER v SET STORAGE EXTERNAL, ALTER v SET STATISTICS 10;
 INSERT INTO plan_long SELECT i, i % 10, plan_long_vector(i) FROM generate_series(1, 4000) i;
 CREATE INDEX plan_long_v ON plan_long USING hvtree (v);
 
+-- 100 that are read at a glance; 2,000 of 1,536 dimensions, where measuring
+-- takes longer than the planner charges for it
+CREATE TABLE plan_tiny (id int PRIMARY KEY, v real[]);
+INSERT INTO plan_tiny SELECT i, ARRAY[sin(i), cos(i), sin(i * 0.3)]::real[] FROM generate_series(1, 100) i;
+CREATE INDEX plan_tiny_v ON plan_tiny USING hvtree (v);
+CREATE TABLE plan_longer (id int PRIMARY KEY, few int, v real[]);
+ALTER TABLE plan_longer ALTER v SET STATISTICS 10;
+INSERT INTO plan_longer SELECT i, i / 5, plan_longer_vector(i) FROM generate_series(1, 2000) i;
+CREATE INDEX plan_longer_v ON plan_longer USING hvtree (v);
+CREATE INDEX plan_longer_few ON plan_longer (few);
+CREATE INDEX plan_longer_part ON plan_longer USING hvtree (v real_cosine_ops) WHERE few < 100;
+
 -- 50,000 with columns to filter by
 CREATE TABLE plan_many (id int PRIMARY KEY, tenth int, hundredth int, few int, note text, v real[]);
 ALTER TABLE plan_many ALTER v SET STATISTICS 10;
@@ -54,12 +71,16 @@ INSERT INTO plan_many
 CREATE INDEX plan_many_v ON plan_many USING hvtree (v);
 CREATE INDEX plan_many_few ON plan_many (few);
 CREATE INDEX plan_many_part ON plan_many USING hvtree (v real_cosine_ops) WHERE tenth = 1;
-VACUUM ANALYZE plan_short, plan_long, plan_many;
+VACUUM ANALYZE plan_tiny, plan_short, plan_long, plan_longer, plan_many;
 
 -- the nearest few
 SELECT plan_of('SELECT id FROM plan_short ORDER BY v <-> plan_vector(3) LIMIT 1');
 SELECT plan_of('SELECT id FROM plan_short ORDER BY v <-> plan_vector(3) LIMIT 100');
 SELECT plan_of('SELECT id FROM plan_long ORDER BY v <-> plan_long_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longer ORDER BY v <-> plan_longer_vector(3) LIMIT 1');
+SELECT plan_of('SELECT id FROM plan_longer ORDER BY v <-> plan_longer_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longer ORDER BY v <-> plan_longer_vector(3) LIMIT 100');
+SELECT plan_of($$SELECT id FROM plan_tiny ORDER BY v <-> '{1,2,3}' LIMIT 10$$);
 SELECT plan_of('SELECT id FROM plan_many ORDER BY v <-> plan_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_many ORDER BY plan_vector(3) <-> v LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_many, (VALUES (1)) one ORDER BY v <-> plan_vector(3) LIMIT 10');
@@ -72,6 +93,13 @@ SELECT plan_of('SELECT id FROM plan_many WHERE few = 1 ORDER BY v <-> plan_vecto
 SELECT plan_of('SELECT id FROM plan_many WHERE few BETWEEN 1 AND 10 ORDER BY v <-> plan_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_many WHERE tenth = 1 ORDER BY v <=> plan_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_many ORDER BY v <=> plan_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longer WHERE few = 3 ORDER BY v <-> plan_longer_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longer WHERE few < 100 ORDER BY v <=> plan_longer_vector(3) LIMIT 10');
+
+-- a join that leaves few rows, one that leaves all
+SELECT plan_of('SELECT l.id FROM plan_longer l JOIN plan_many m ON m.id = l.id WHERE m.few = 7 ORDER BY l.v <-> plan_longer_vector(3) LIMIT 3');
+SELECT plan_of('SELECT l.id FROM plan_longer l JOIN plan_many m ON m.id = l.id ORDER BY l.v <-> plan_longer_vector(3) LIMIT 10');
+SELECT plan_of('SELECT l.id FROM plan_longer l LEFT JOIN plan_many m ON m.id = l.id AND m.few = 7 ORDER BY l.v <-> plan_longer_vector(3) LIMIT 10');
 
 -- a limit that the planner cannot know, a cursor, a neighbour for each row
 PREPARE plan_some (real[], int) AS SELECT id FROM plan_many ORDER BY v <-> $1 LIMIT $2;
@@ -146,5 +174,5 @@ ALTER TABLE plan_many RESET (parallel_workers);
 RESET parallel_setup_cost;
 SET max_parallel_workers_per_gather = 0;
 
-DROP TABLE plan_short, plan_long, plan_many, plan_costs;
-DROP FUNCTION plan_vector, plan_long_vector, plan_of, plan_cost;
+DROP TABLE plan_tiny, plan_short, plan_long, plan_longer, plan_many, plan_costs;
+DROP FUNCTION plan_vector, plan_long_vector, plan_longer_vector, plan_of, plan_cost;

@@ -56,6 +56,7 @@
 #include "access/heaptoast.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
 #include "parser/parsetree.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
@@ -96,6 +97,9 @@
  * indexes the better one is chosen.
  */
 #define LEAST_REPORTED	0.05
+
+/* what the leader has left of its time beside each worker; see costsize.c */
+#define LEADER_SHARE	0.3
 
 /* inner pages are about so full */
 #define INNER_FILL		0.7
@@ -335,10 +339,72 @@ work(const ScanModel *model)
 			   scan_cost(model, model->leaves, model->rows));
 }
 
+/* Can a join with another table drop rows of the one that is scanned? */
+static bool
+drops_rows(const ScanModel *model, int other)
+{
+	int			own = whole_table(model->root, model->index->rel)->relid;
+	ListCell   *lc;
+
+	foreach(lc, model->root->join_info_list)
+	{
+		const SpecialJoinInfo *join = lfirst(lc);
+
+		if ((join->jointype == JOIN_LEFT || join->jointype == JOIN_ANTI) &&
+			bms_is_member(own, join->syn_lefthand) && bms_is_member(other, join->syn_righthand))
+			return false;
+	}
+	return other != own;
+}
+
+/*
+ * The share of the rows that pass that joins with other tables may leave.  How
+ * large a join is has not been estimated yet; that a row finds a partner is
+ * taken to be as likely as that the partner passes its own filters.
+ */
+static double
+share_joined(const ScanModel *model)
+{
+	const PlannerInfo *root = model->root;
+	double		share = 1;
+	int			other = -1;
+
+	while ((other = bms_next_member(root->all_baserels, other)) >= 0)
+	{
+		const RelOptInfo *rel = root->simple_rel_array[other];
+
+		if (rel != NULL && rel->tuples > 0 && drops_rows(model, other))
+			share *= Min(rel->rows / rel->tuples, 1);
+	}
+	return share;
+}
+
+double
+HvCostParticipants(int workers)
+{
+	double		leader = parallel_leader_participation ? 1 - LEADER_SHARE * workers : 0;
+
+	Assert(workers >= 0);
+	return workers + Max(leader, 0);
+}
+
+/* Among how many a sequential scan would be divided. */
+static double
+divided_among(const ScanModel *model)
+{
+	RelOptInfo *table = model->index->rel;
+
+	if (!table->consider_parallel)
+		return 1;
+	return Max(HvCostParticipants(compute_parallel_worker(table, table->pages, -1,
+														  max_parallel_workers_per_gather)), 1);
+}
+
 /*
  * What every plan that sorts by the distance does and is not charged for: it
  * computes that of each row that passes, and reads its TOAST, table and index,
- * in the order of the rows.
+ * in the order of the rows.  Less than 0 where the function declares more than
+ * its work.
  */
 static Cost
 unpaid_work(const ScanModel *model)
@@ -348,7 +414,8 @@ unpaid_work(const ScanModel *model)
 	if (model->toast_pages > 0)
 		distance += (model->toast_pages + 1) * model->heap_seq_page +
 			TOAST_LEVELS * PAGE_OPERATORS * cpu_operator_cost;
-	return model->matching * (distance - model->charged.per_tuple);
+	return model->matching * share_joined(model) / divided_among(model) *
+		(distance - model->charged.per_tuple);
 }
 
 /* What cost_index() adds for fetching all rows of the index, see there. */

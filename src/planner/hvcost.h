@@ -33,4 +33,7 @@ extern void hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count
  */
 extern Cost HvCostOfWork(PlannerInfo *root, IndexPath *path);
 
+/* Among how many the work is divided, the leader included. */
+extern double HvCostParticipants(int workers);
+
 #endif							/* HVCOST_H */

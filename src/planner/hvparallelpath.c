@@ -63,9 +63,6 @@
  */
 #define WORK_A_WORKER	3.0
 
-/* What the leader has left of its time beside each worker; see costsize.c. */
-#define LEADER_SHARE	0.3
-
 /*
  * Bytes in a worker's queue that the leader may not see yet (tqueue.c,
  * shm_mq.c).
@@ -95,16 +92,6 @@ workers_for(const RelOptInfo *rel, Cost work)
 			workers++;
 	}
 	return Min(workers, max_parallel_workers_per_gather);
-}
-
-/* Among how many the work is divided, the leader included. */
-static double
-participants(int workers)
-{
-	double		leader = parallel_leader_participation ? 1 - LEADER_SHARE * workers : 0;
-
-	Assert(workers > 0);
-	return workers + Max(leader, 0);
 }
 
 /*
@@ -145,10 +132,10 @@ add_parallel_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *serial)
 		return;
 	path = makeNode(IndexPath);
 	*path = *serial;
-	share = work_of_all(root, rel, workers) / participants(workers);
+	share = work_of_all(root, rel, workers) / HvCostParticipants(workers);
 	path->path.parallel_aware = true;
 	path->path.parallel_workers = workers;
-	path->path.rows = clamp_row_est(serial->path.rows / participants(workers));
+	path->path.rows = clamp_row_est(serial->path.rows / HvCostParticipants(workers));
 	path->path.startup_cost -= startup * (1 - share);
 	path->path.total_cost -= total * (1 - share);
 	add_partial_path(rel, (Path *) path);
