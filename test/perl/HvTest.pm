@@ -13,7 +13,9 @@ package HvTest;
 use strict;
 use warnings;
 
+use Cwd 'abs_path';
 use Exporter 'import';
+use File::Basename 'dirname';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -33,7 +35,7 @@ if (defined $ENV{INITDB_TEMPLATE})
 }
 
 our @EXPORT = qw(
-  new_node data_folder have_sets load_set with_metric make_clustered make_truth
+  new_node data_folder have_sets load_set make_text with_metric make_clustered make_truth
   recall check_index uses_index last_scan stats
   vector_functions check_functions exhaustive exhaustive_sql is_complete
   backend_of sqlstate_of log_lines stop_after
@@ -243,14 +245,14 @@ sub store_truth
 }
 
 # load_set(NODE, SET, METRIC, [table => NAME, limit => ROWS, queries => N,
-# storage => 'plain']): the set's three tables.  With limit, the truth is
-# computed from the rows that are there.  Returns { table, metric, operator,
+# storage => 'plain', folder => PATH]): the set's three tables.  With limit, the
+# truth is computed from the rows that are there.  Returns { table, metric, operator,
 # opclass, dim, rows, queries }.  Ask have_sets() first: a set that is not
 # there is an error.
 sub load_set
 {
 	my ($node, $set, $metric, %option) = @_;
-	my $folder = data_folder() // die 'no folder of vector sets (HV_DATA)';
+	my $folder = $option{folder} // data_folder() // die 'no folder of vector sets (HV_DATA)';
 	my $table = $option{table} // 'items';
 	my ($base) = glob "$folder/$set-base.*";
 	my ($query) = glob "$folder/$set-query.*";
@@ -263,9 +265,27 @@ sub load_set
 
 	my $self = describe($table, $metric, $dim, scalar @$rows, scalar @$queries);
 	$self->{set} = $set;
+	$self->{folder} = $folder;
 	$self->{whole} = !defined $option{limit};
 	load_truth($node, $self);
 	return $self;
+}
+
+# make_text(OPTION ...): the set "text", short texts by cosine, which bench/hvtext makes
+# with these options.  Returns the folder where it is, or undef where this system has
+# not the texts, WordNet's definitions.
+sub make_text
+{
+	my (@options) = @_;
+	my $top = dirname(dirname(dirname(abs_path(__FILE__))));
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+
+	return unless -f '/usr/share/wordnet/data.noun';
+	# outside the tree, where others may be building
+	PostgreSQL::Test::Utils::system_or_bail('make', '-s', '-B', '-C', $folder, '-f', "$top/bench/Makefile",
+		"VPATH=$top/bench", "SRC=$top/src", "CFLAGS=-I$top/bench", 'hvtext');
+	PostgreSQL::Test::Utils::system_or_bail("$folder/hvtext", '--out', "$folder/text", @options);
+	return $folder;
 }
 
 # with_metric(NODE, SET, METRIC): the same tables under another metric.  Their
@@ -285,7 +305,7 @@ sub load_truth
 {
 	my ($node, $self) = @_;
 	my ($table, $metric) = @{$self}{qw(table metric)};
-	my $prefix = data_folder() . "/$self->{set}-gt100";
+	my $prefix = "$self->{folder}/$self->{set}-gt100";
 	my ($file) =
 	  grep { -e } ("$prefix-$metric.ibin", $metric eq 'l2' ? "$prefix.ibin" : ());
 

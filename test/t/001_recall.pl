@@ -24,10 +24,11 @@ sub after_build
 	return report($set, $index, "$name, built", $built_floor);
 }
 
-# The same rows, inserted one by one in their order into an empty index.
+# The same rows, inserted one by one in their order into an empty index.  It has not
+# measured itself, unless VACUUM comes after.
 sub after_inserts
 {
-	my ($set, $name) = @_;
+	my ($set, $name, $vacuum) = @_;
 	my $table = "$set->{table}_grown";
 	my $index = "${table}_$set->{metric}";
 
@@ -38,6 +39,7 @@ sub after_inserts
 		CREATE VIEW ${table}_query AS SELECT * FROM $set->{table}_query;
 		CREATE VIEW ${table}_truth AS SELECT * FROM $set->{table}_truth;
 		SET default_statistics_target = 1; ANALYZE $table});
+	$node->safe_psql('postgres', "VACUUM $table") if $vacuum;
 	report({ %$set, table => $table }, $index, "$name, grown", $grown_floor);
 	$node->safe_psql('postgres', "DROP TABLE $table; DROP VIEW ${table}_query, ${table}_truth");
 	return;
@@ -91,6 +93,17 @@ after_build($rising, 'rising lengths ip');
 after_inserts($rising, 'rising lengths ip');
 
 # --- real vectors ---------------------------------------------------------------
+
+# short texts, whose neighbours are spread over many clusters
+my $texts = make_text('--rows', 10000, '--dim', 256, '--queries', 100);
+SKIP:
+{
+	skip 'no dictionary (wordnet-base)', 6 unless defined $texts;
+	my $set = load_set($node, 'text', 'cosine', table => 'text', folder => $texts);
+
+	after_build($set, 'text cosine');
+	after_inserts($set, 'text cosine, vacuumed', 'VACUUM');
+}
 
 SKIP:
 {
