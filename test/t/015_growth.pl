@@ -56,48 +56,31 @@ sub sql
 # home(): rows are drawn by their number, the same ones each time.
 # moved(): a vector plus another.
 sql(q{
-	CREATE FUNCTION measure(items text, operator text, probes int, OUT recall float8,
+	CREATE FUNCTION measure(items text, operator text, probes int, queries int, OUT recall float8,
 							OUT codes float8, OUT fetches float8, OUT indexes text)
 	LANGUAGE plpgsql AS $$
-	DECLARE
-		query record;
-		hits int;
-		scan record;
-		n int := 0;
 	BEGIN
-		PERFORM set_config('enable_seqscan', 'off', true), set_config('hvtree.probes', probes::text, true);
-		recall := 0; codes := 0; fetches := 0; indexes := '';
-		FOR query IN EXECUTE format('SELECT v, ids[1:10] AS ids, kth[10] + 1e-6 * abs(kth[10]) AS last
-									 FROM %1$s_query JOIN %1$s_truth USING (id)', items)
-		LOOP
-			EXECUTE format('SELECT count(*) FROM (SELECT id, v %2$s $1 AS d FROM %1$s ORDER BY v %2$s $1 LIMIT 10) s
-							WHERE id = ANY ($2) OR d <= $3', items, operator)
-			INTO hits USING query.v, query.ids, query.last;
-			SELECT * INTO scan FROM hvtree_last_scan();
-			n := n + 1;
-			recall := recall + (hits / 10.0 - recall) / n;
-			codes := codes + (scan.codes_scored - codes) / n;
-			fetches := fetches + (scan.heap_fetches - fetches) / n;
-			IF strpos(indexes, scan.index::text) = 0 THEN
-				indexes := indexes || scan.index::text;
-			END IF;
-		END LOOP;
+		PERFORM set_config('enable_seqscan', 'off', true), set_config('hvtree.probes', probes::text, true),
+			hvtree_scan_stats_reset();
+		EXECUTE format('SELECT avg(hits) / 10 FROM %1$s_query q JOIN %1$s_truth t USING (id), LATERAL (
+				SELECT count(*) AS hits FROM (SELECT id, v %2$s q.v AS d FROM %1$s ORDER BY v %2$s q.v LIMIT 10) s
+				WHERE s.id = ANY (t.ids[1:10]) OR d <= t.kth[10] + 1e-6 * abs(t.kth[10])) n
+			WHERE q.id < %3$s', items, operator, queries)
+		INTO recall;
+		SELECT sum(s.codes_scored) / sum(s.scans)::float8, sum(s.heap_fetches) / sum(s.scans)::float8,
+			string_agg(s.index::text, ' ')
+		INTO codes, fetches, indexes FROM hvtree_scan_stats s WHERE s.scans > 0;
 	END $$;
 
 	CREATE FUNCTION home(items text, operator text) RETURNS float8 LANGUAGE plpgsql AS $$
 	DECLARE
-		item record;
-		hits int;
-		total float8 := 0;
+		share float8;
 	BEGIN
 		PERFORM set_config('enable_seqscan', 'off', true), set_config('hvtree.probes', '1', true);
-		FOR item IN EXECUTE format('SELECT id, v FROM %s ORDER BY hashint4(id) LIMIT 1000', items)
-		LOOP
-			EXECUTE format('SELECT count(*) FROM (SELECT id FROM %s ORDER BY v %s $1 LIMIT 1) s WHERE id = $2',
-						   items, operator) INTO hits USING item.v, item.id;
-			total := total + hits;
-		END LOOP;
-		RETURN total / 1000;
+		EXECUTE format('SELECT avg((n.id = q.id)::int) FROM (SELECT id, v FROM %1$s ORDER BY hashint4(id) LIMIT 1000) q,
+			LATERAL (SELECT id FROM %1$s ORDER BY v %2$s q.v LIMIT 1) n', items, operator)
+		INTO share;
+		RETURN share;
 	END $$;
 
 	CREATE FUNCTION moved(v real[], way real[]) RETURNS real[] LANGUAGE sql AS
@@ -111,16 +94,17 @@ sub state_of
 	my ($set, $name) = @_;
 	my %state;
 	my $ask = sub {
-		my ($probes) = @_;
+		my ($probes, $queries) = @_;
 
-		return split /\|/, sql("SELECT * FROM measure('items', '$set->{operator}', $probes)");
+		return split /\|/, sql("SELECT * FROM measure('items', '$set->{operator}', $probes, $queries)");
 	};
 
 	check_index($node, 'items_v', "$name: the index is sound");
 	# automatic ones would follow what each of the two indexes has measured
-	@state{qw(recall scored fetches indexes)} = $ask->(40);
-	@state{qw(few)} = $ask->(4);
-	@state{qw(wide codes)} = $ask->(8);
+	@state{qw(recall scored fetches indexes)} = $ask->(40, $set->{queries});
+	@state{qw(few)} = $ask->(4, $set->{queries});
+	# (hardly differs between queries)
+	@state{qw(wide codes)} = $ask->(8, 100);
 	$state{home} = sql("SELECT home('items', '$set->{operator}')");
 	$state{size} = sql(q{SELECT pg_relation_size('items_v') / 8192});
 	is($state{indexes}, 'items_v', "$name: the index is used");

@@ -39,10 +39,11 @@ sql(q{
 	CREATE FUNCTION unsafe(real[]) RETURNS real[] LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS 'BEGIN RETURN $1; END';
 	CREATE FUNCTION safe(real[]) RETURNS real[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS 'BEGIN RETURN $1; END';
 	CREATE TABLE items (id int, v real[]);
-	INSERT INTO items SELECT i, CASE WHEN i % 50 > 0 THEN clustered_vector(24, 80) END FROM generate_series(1, 14000) i;
+	INSERT INTO items SELECT i, CASE WHEN i % 50 > 0 THEN clustered_vector(24, 80) END FROM generate_series(1, 8000) i;
 	DELETE FROM items WHERE id % 11 = 0;
 	UPDATE items SET v = v WHERE id % 13 = 0;
 	ANALYZE items;
+	CREATE TABLE few AS SELECT * FROM items WHERE id <= 2000;
 	CREATE TABLE queries AS SELECT i AS id, clustered_vector(24, 80) AS q FROM generate_series(1, 50) i;
 	CREATE TABLE truth AS SELECT q.id, q.q, max(d) AS kth FROM queries q,
 		LATERAL (SELECT (v <-> q.q) + 0 AS d FROM items WHERE v IS NOT NULL ORDER BY d LIMIT 10) n GROUP BY 1, 2});
@@ -86,22 +87,22 @@ sql('DROP INDEX items_v');
 
 # --- who may not --------------------------------------------------------------------------
 
-my $create = 'CREATE INDEX other ON items USING hvtree (v)';
+my $create = 'CREATE INDEX other ON few USING hvtree (v)';
 foreach my $case (
 	[ 'little memory', "SET maintenance_work_mem = '32MB'", $create, 0 ],
 	[ 'memory for one', "SET maintenance_work_mem = '64MB'", $create, 1 ],
 	[ 'a small table', "SET min_parallel_table_scan_size = '1GB'", $create, 0 ],
 	[ 'no worker left', 'SET max_parallel_workers = 0', $create, 0 ],
-	[ 'a table with parallel_workers = 0', 'ALTER TABLE items SET (parallel_workers = 0)', $create, 0 ],
-	[ 'a table with parallel_workers = 1', 'ALTER TABLE items SET (parallel_workers = 1)', $create, 1 ],
-	[ 'again without', 'ALTER TABLE items RESET (parallel_workers)', $create, 2 ],
-	[ 'an unsafe expression', '', 'CREATE INDEX other ON items USING hvtree (unsafe(v))', 0 ],
-	[ 'a safe expression', '', 'CREATE INDEX other ON items USING hvtree (safe(v))', 2 ],
-	[ 'an unsafe condition', '', 'CREATE INDEX other ON items USING hvtree (v) WHERE unsafe(v) IS NOT NULL', 0 ],
-	[ 'a condition', '', 'CREATE INDEX other ON items USING hvtree (v) WHERE id < 5000', 2 ],
-	[ 'spilled', '', 'CREATE INDEX other ON items USING hvtree (v) WITH (spill = on)', 2 ],
-	[ 'by cosine', '', 'CREATE INDEX other ON items USING hvtree (v real_cosine_ops)', 2 ],
-	[ 'by inner product', '', 'CREATE INDEX other ON items USING hvtree (v real_ip_ops)', 2 ])
+	[ 'a table with parallel_workers = 0', 'ALTER TABLE few SET (parallel_workers = 0)', $create, 0 ],
+	[ 'a table with parallel_workers = 1', 'ALTER TABLE few SET (parallel_workers = 1)', $create, 1 ],
+	[ 'again without', 'ALTER TABLE few RESET (parallel_workers)', $create, 2 ],
+	[ 'an unsafe expression', '', 'CREATE INDEX other ON few USING hvtree (unsafe(v))', 0 ],
+	[ 'a safe expression', '', 'CREATE INDEX other ON few USING hvtree (safe(v))', 2 ],
+	[ 'an unsafe condition', '', 'CREATE INDEX other ON few USING hvtree (v) WHERE unsafe(v) IS NOT NULL', 0 ],
+	[ 'a condition', '', 'CREATE INDEX other ON few USING hvtree (v) WHERE id < 1000', 2 ],
+	[ 'spilled', '', 'CREATE INDEX other ON few USING hvtree (v) WITH (spill = on)', 2 ],
+	[ 'by cosine', '', 'CREATE INDEX other ON few USING hvtree (v real_cosine_ops)', 2 ],
+	[ 'by inner product', '', 'CREATE INDEX other ON few USING hvtree (v real_ip_ops)', 2 ])
 {
 	my ($name, $settings, $command, $workers) = @$case;
 
@@ -109,8 +110,8 @@ foreach my $case (
 	check_index($node, 'other', "$name: index is sound");
 	sql('DROP INDEX other');
 }
-is(workers_of(q{CREATE TEMP TABLE t AS SELECT * FROM items; CREATE INDEX ON t USING hvtree (v)}), 0, 'a temporary table');
-is(workers_of(q{CREATE UNLOGGED TABLE u AS SELECT * FROM items; CREATE INDEX u_v ON u USING hvtree (v)}), 2, 'an unlogged table');
+is(workers_of(q{CREATE TEMP TABLE t AS SELECT * FROM few; CREATE INDEX ON t USING hvtree (v)}), 0, 'a temporary table');
+is(workers_of(q{CREATE UNLOGGED TABLE u AS SELECT * FROM few; CREATE INDEX u_v ON u USING hvtree (v)}), 2, 'an unlogged table');
 is_complete($node, 'u_v', 'u', $zero, 'an unlogged table');
 is(workers_of('CREATE TABLE e (id int, v real[]); CREATE INDEX e_v ON e USING hvtree (v)'), 0, 'an empty table');
 is(workers_of('CREATE TABLE s AS SELECT * FROM items LIMIT 5; CREATE INDEX s_v ON s USING hvtree (v)'), 2, 'a few rows');
@@ -121,12 +122,15 @@ is_complete($node, 'same_v', 'same', $zero, 'equal rows');
 
 # an error of the data, whoever meets it
 my ($state) = sqlstate_of($node, q{
-	CREATE TABLE odd AS SELECT id, v FROM items;
+	CREATE TABLE odd AS SELECT id, v FROM few;
 	INSERT INTO odd SELECT i, '{1,2}' FROM generate_series(1, 3) i;
 	CREATE INDEX odd_v ON odd USING hvtree (v)});
 is($state, '22000', 'a row of another dimension is an error');
 
 # --- accidents ---------------------------------------------------------------------------------
+
+# long enough for workers to join
+$create = 'CREATE INDEX other ON items USING hvtree (v)';
 
 # (a file that goes is kept empty until the next checkpoint)
 sub files
