@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * hvcenter.c
- *	  The middle of a cluster, which a few vectors far away do not move.
+ *	  The centroid of a cluster: its mean, but for two things.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -12,6 +12,7 @@
  */
 #include "arithmetic/hvcenter.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,9 @@
 
 /* a mean without some vectors may show that others are far away */
 #define ROUNDS		2
+
+/* of the radius: a mean as near to zero as that has no direction */
+#define NO_DIRECTION	1e-3f
 
 static int
 compare_floats(const void *a, const void *b)
@@ -89,12 +93,31 @@ trim_far(const HvCluster *cluster, const float *mean, float *counts)
 }
 
 void
-HvClusterMean(const HvCluster *cluster, bool trim, float *scratch, float *mean)
+HvCentroidOfMean(const HvCentroidRule *rule, float *mean, int dims)
+{
+	float		length;
+	float		f;
+
+	if (rule->zero == NULL)
+		return;
+	length = sqrtf(HvKernel->l2_squared(mean, rule->zero, dims));
+	if (!(length > NO_DIRECTION * rule->radius))
+		return;
+	f = rule->radius / length;
+	for (int i = 0; i < dims; i++)
+		mean[i] = rule->zero[i] + (mean[i] - rule->zero[i]) * f;
+}
+
+void
+HvClusterCentroid(const HvCluster *cluster, const HvCentroidRule *rule, float *scratch,
+				  float *centroid)
 {
 	for (int i = 0; i < cluster->count; i++)
 		scratch[i] = 1.0f;
-	compute_mean(cluster, scratch, mean);
-	for (int round = 0; trim && cluster->count > 0 && round < ROUNDS &&
-		 trim_far(cluster, mean, scratch); round++)
-		compute_mean(cluster, scratch, mean);
+	compute_mean(cluster, scratch, centroid);
+	for (int round = 0; rule->trim && cluster->count > 0 && round < ROUNDS &&
+		 trim_far(cluster, centroid, scratch); round++)
+		compute_mean(cluster, scratch, centroid);
+	if (cluster->count > 0)
+		HvCentroidOfMean(rule, centroid, cluster->dims);
 }

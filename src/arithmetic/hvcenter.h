@@ -1,13 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * hvcenter.h
- *	  The middle of a cluster, which a few vectors far away do not move.
+ *	  The centroid of a cluster: its mean, but for two things.
  *
  * NOTES
  *	  The centroid of a page is what leads queries there.  One vector a million
  *	  times as long as the others of its page would take their mean so far away
  *	  that no query looks for any of them.  So vectors that are far from the mean
  *	  beside the others do not count for it.
+ *
+ *	  Where all vectors are equally long, the mean of a cluster is shorter than
+ *	  they are, the more the looser the cluster is.  By their distance from the
+ *	  mean, a query would prefer loose clusters, which are all somewhat near to
+ *	  everything, to the tight one that has its neighbors.  So there a centroid
+ *	  is a direction, as in spherical k-means (Dhillon and Modha 2001): the mean,
+ *	  made as long as the vectors are.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -30,11 +37,24 @@ typedef struct HvCluster
 	const float *weights;		/* count of them, or NULL: all alike */
 } HvCluster;
 
+/* what a centroid is, by the metric; see HvSpaceCentroidRule */
+typedef struct HvCentroidRule
+{
+	bool		trim;			/* vectors far away do not count */
+	const float *zero;			/* the point that all vectors are as far away from,
+								 * dims floats, or NULL */
+	float		radius;			/* how far */
+} HvCentroidRule;
+
 /*
- * mean (dims floats) <- the mean of a cluster; with "trim" without the vectors
- * far away.  scratch has room for 2 * count floats; afterwards scratch[i] is 0 for
- * the vectors that do not count, and not 0 for the others.
+ * centroid (dims floats) <- that of a cluster.  scratch has room for 2 * count
+ * floats; afterwards scratch[i] is 0 for the vectors that do not count, and not 0
+ * for the others.
  */
-extern void HvClusterMean(const HvCluster *cluster, bool trim, float *scratch, float *mean);
+extern void HvClusterCentroid(const HvCluster *cluster, const HvCentroidRule *rule,
+							  float *scratch, float *centroid);
+
+/* The second half of that: mean (dims floats) becomes the centroid, in place. */
+extern void HvCentroidOfMean(const HvCentroidRule *rule, float *mean, int dims);
 
 #endif							/* HVCENTER_H */

@@ -5,7 +5,7 @@
  *
  * NOTES
  *	  Lloyd's iterations: every member goes to its nearest centroid, every
- *	  centroid becomes the mean of its members.  A few members are
+ *	  centroid becomes that of its members.  A few members are
  *	  turned into floats once an iteration and meet all k centroids in one kernel call,
  *	  so the centroids stay in the cache and the members stream past.
  *
@@ -372,7 +372,7 @@ add_to(float *restrict sum, const float *restrict x, int n)
 		sum[i] += x[i];
 }
 
-/* makes every centroid the mean of its members; no cluster is empty */
+/* gives every cluster its centroid, not trimmed; none is empty */
 static void
 update_centroids(Kmeans *km)
 {
@@ -390,6 +390,7 @@ update_centroids(Kmeans *km)
 
 		for (int i = 0; i < km->dims; i++)
 			row[i] *= f;
+		HvCentroidOfMean(&km->params->rule, row, km->dims);
 	}
 }
 
@@ -502,7 +503,7 @@ limit_members(Kmeans *km)
 		update_centroids(km);
 }
 
-/* one cluster, for HvClusterMean */
+/* one cluster, for HvClusterCentroid */
 typedef struct OneCluster
 {
 	Kmeans	   *km;
@@ -533,7 +534,7 @@ trim_centroids(Kmeans *km)
 			if (km->assignment[m] == c)
 				one.members[cluster.count++] = m;
 		}
-		HvClusterMean(&cluster, true, (float *) km->sortable, centroid(km, c));
+		HvClusterCentroid(&cluster, &km->params->rule, (float *) km->sortable, centroid(km, c));
 		count_work(km, 3.0 * cluster.count * km->dims);
 	}
 }
@@ -587,7 +588,7 @@ HvKmeans(const HvVectors *vectors, const int *members, int nmembers,
 	}
 	if (params->max_members > 0 && (int64_t) params->max_members * km.k >= nmembers)
 		limit_members(&km);
-	if (params->trim)
+	if (params->rule.trim)
 		trim_centroids(&km);
 	return km.k;
 }

@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arithmetic/hvcenter.h"
 #include "arithmetic/hvcode.h"
 
 /* a growing set of byte vectors, arrays owned by the caller */
@@ -51,7 +52,7 @@ typedef struct HvKmeansParams
 	int			iterations;		/* Lloyd iterations, >= 1 */
 	uint64_t	seed;
 	int			max_members;	/* no cluster may get more than this many, 0 = any */
-	bool		trim;			/* centroids that come out are those of HvClusterMean */
+	HvCentroidRule rule;		/* what centroids are; trimmed at the end only */
 	void		(*check) (void *arg);	/* called every ~1 ms of work, may be NULL */
 	void	   *check_arg;
 } HvKmeansParams;
@@ -60,7 +61,7 @@ typedef struct HvKmeansParams
 typedef struct HvClusters
 {
 	int		   *assignment;		/* nmembers: the cluster of each member */
-	float	   *centroids;		/* k * dims: means of the members */
+	float	   *centroids;		/* k * dims */
 	int		   *counts;			/* k: members of each */
 } HvClusters;
 

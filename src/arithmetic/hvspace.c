@@ -338,6 +338,21 @@ HvSpaceProjectQuery(const HvSpace *space, const float *x, float *out)
 	project(space, x, out, lift_query);
 }
 
+/* What the centroid of vectors of the tree space is. */
+void
+HvSpaceCentroidRule(const HvSpace *space, float *room, HvCentroidRule *rule)
+{
+	rule->trim = HvSpaceIsUnbounded(space->metric);
+	rule->zero = NULL;
+	rule->radius = 1.0f;
+	if (!HvSpaceIgnoresLength(space->metric))
+		return;
+	for (int i = 0; i < space->center_dims; i++)
+		room[i] = space->mean ? -space->mean[i] : 0.0f;
+	HvSpaceRotate(space, room);
+	rule->zero = room;
+}
+
 /* What an exact distance is as a squared distance in the tree space. */
 double
 HvSpaceSquareOf(const HvSpace *space, double distance, double query_norm)

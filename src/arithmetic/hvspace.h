@@ -50,6 +50,7 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "arithmetic/hvcenter.h"
 #include "arithmetic/hvcode.h"
 #include "arithmetic/hvmetric.h"
 #include "arithmetic/hvrotate.h"
@@ -152,6 +153,12 @@ extern void HvSpaceProjectQuery(const HvSpace *space, const float *x, float *out
 
 /* Steps 3 and 4 alone, in place: x has center_dims floats, and room for rotate_dims. */
 extern void HvSpaceRotate(const HvSpace *space, float *x);
+
+/*
+ * What the centroid of vectors of the tree space is (hvcenter.h).  room has
+ * rotate_dims floats and must outlive the rule.
+ */
+extern void HvSpaceCentroidRule(const HvSpace *space, float *room, HvCentroidRule *rule);
 
 /*
  * By how much a vector was shortened in step 1: 0 if it was not, else a class of

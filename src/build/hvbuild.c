@@ -210,6 +210,7 @@ write_tree(HvBuild *build, HvAssigned *assigned, HvClusterTree *tree)
 			if (tree)
 			{
 				(void) HvLeafMeansMean(&sums, next_leaf, centroid);
+				HvCentroidOfMean(&build->centroid_rule, centroid, build->layout.code_bits);
 				group.centroid = centroid;
 			}
 			leaf = next_leaf;

@@ -85,6 +85,9 @@ HvBuildInitSpace(HvBuild *build, const float *mean)
 	HvRotationInit(rotation, rotate_dims, build->meta.seed);
 	HvSpaceInit(&build->space, metric, build->meta.dim, build->meta.unit, build->meta.max_norm,
 				mean, rotation);
+	HvSpaceCentroidRule(&build->space,
+						MemoryContextAlloc(build->context, rotate_dims * sizeof(float)),
+						&build->centroid_rule);
 }
 
 /* May expressions and condition of the index be computed in workers? */

@@ -37,6 +37,7 @@ typedef struct HvBuild
 	HvMetaData	meta;
 	HvLayout	layout;
 	HvSpace		space;
+	HvCentroidRule centroid_rule;	/* of space */
 	Size		budget;			/* bytes of maintenance_work_mem, of all together */
 	double		estimated_rows;
 	MemoryContext context;		/* as long as the build */

@@ -163,7 +163,7 @@ cluster_leaves(Arrangement *arrangement, int level, int *leaves, int n, HvCluste
 
 	params.k = (int) Min(ceil(n / planned), layout->inner_capacity);
 	params.iterations = ARRANGE_ITERATIONS;
-	params.trim = HvSpaceIsUnbounded(arrangement->build->space.metric);
+	params.rule = arrangement->build->centroid_rule;
 	params.seed = arrangement->build->meta.seed + leaves[0];
 	params.max_members = (int) Min(layout->inner_capacity * floor(planned / arrangement->fanout), n);
 	params.check = check_interrupts;

@@ -162,7 +162,7 @@ divide(HvLeafGroup *group, int pages)
 		members[i] = i;
 	params.k = pages;
 	params.iterations = GROUP_ITERATIONS;
-	params.trim = HvSpaceIsUnbounded(group->build->space.metric);
+	params.rule = group->build->centroid_rule;
 	params.seed = group->seed++;
 	params.max_members = group->build->layout.leaf_capacity;
 	params.check = check_interrupts;

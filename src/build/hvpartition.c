@@ -156,6 +156,8 @@ cluster_members(Division *division, const int *members, int n, int k,
 	params.k = k;
 	params.iterations = division->job->iterations;
 	params.seed = division->build->meta.seed + members[0];
+	params.rule = division->build->centroid_rule;
+	params.rule.trim = false;	/* the means of leaves are trimmed later */
 	params.check = check_interrupts;
 	made = HvKmeans(vectors, subset, training, &params, scratch, &clusters);
 	if (training < n && !division->together)
@@ -166,11 +168,12 @@ cluster_members(Division *division, const int *members, int n, int k,
 	return made;
 }
 
-/* The means of the clusters; an empty one keeps its centroid. */
+/* The centroids of the clusters; an empty one keeps its own. */
 static void
-recompute_means(const HvVectors *vectors, const int *members, int n, const int *assignment,
-				float *centroids, int k)
+recompute_centroids(Division *division, const int *members, int n, const int *assignment,
+					float *centroids, int k)
 {
+	const HvVectors *vectors = &division->sample.vectors;
 	int			dims = vectors->dims;
 	float	   *restrict vector = palloc(dims * sizeof(float));
 	int		   *counts = palloc0(k * sizeof(int));
@@ -184,6 +187,8 @@ recompute_means(const HvVectors *vectors, const int *members, int n, const int *
 		for (int j = 0; j < dims; j++)
 			centroid[j] += (vector[j] - centroid[j]) * share;
 	}
+	for (int c = 0; c < k; c++)
+		HvCentroidOfMean(&division->build->centroid_rule, centroids + (Size) c * dims, dims);
 	pfree(vector);
 	pfree(counts);
 }
@@ -256,7 +261,7 @@ even_out(Division *division, const int *members, int n, double usual, int k,
 	pfree(old);
 	pfree(counts);
 	assign_all(vectors, members, n, centroids, made, assignment);
-	recompute_means(vectors, members, n, assignment, centroids, made);
+	recompute_centroids(division, members, n, assignment, centroids, made);
 	return made;
 }
 

@@ -58,7 +58,7 @@ leaf_member(void *arg, int i)
  * that count.
  */
 static void
-take_mean(const HvSample *sample, int leaf, bool trim, HvClusterTree *tree)
+take_mean(const HvSample *sample, int leaf, const HvCentroidRule *rule, HvClusterTree *tree)
 {
 	int			dims = sample->vectors.dims;
 	int			start = sample->starts[leaf];
@@ -69,7 +69,7 @@ take_mean(const HvSample *sample, int leaf, bool trim, HvClusterTree *tree)
 	float		unit = 0;
 
 	Assert(cluster.count > 0);	/* no leaf is empty */
-	HvClusterMean(&cluster, trim, counts, mean);
+	HvClusterCentroid(&cluster, rule, counts, mean);
 	for (int i = 0; i < cluster.count; i++)
 	{
 		if (counts[i] != 0)
@@ -85,7 +85,6 @@ take_mean(const HvSample *sample, int leaf, bool trim, HvClusterTree *tree)
 void
 HvRefineMeansWork(HvBuild *build, const HvJob *job)
 {
-	bool		trim = HvSpaceIsUnbounded(build->space.metric);
 	HvSample	sample;
 	HvClusterTree tree;
 	int			chunk;
@@ -97,7 +96,7 @@ HvRefineMeansWork(HvBuild *build, const HvJob *job)
 		int			end = Min((chunk + 1) * MEANS_CHUNK, job->count);
 
 		for (int leaf = chunk * MEANS_CHUNK; leaf < end; leaf++)
-			take_mean(&sample, leaf, trim, &tree);
+			take_mean(&sample, leaf, &build->centroid_rule, &tree);
 	}
 }
 

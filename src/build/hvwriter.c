@@ -215,7 +215,8 @@ child_centroid(void *arg, int i)
 
 /* The weighted mean of the members of one cluster; returns their weight. */
 static float
-cluster_mean(const Pending *pending, const int *cluster, int which, bool trim, float *mean)
+cluster_mean(const Pending *pending, const int *cluster, int which, const HvCentroidRule *rule,
+			 float *mean)
 {
 	int			n = pending->count;
 	Children	children = {&pending->vectors, palloc(n * sizeof(int)),
@@ -232,7 +233,7 @@ cluster_mean(const Pending *pending, const int *cluster, int which, bool trim, f
 		weights[members.count++] = pending->weights[i];
 		total += pending->weights[i];
 	}
-	HvClusterMean(&members, trim, palloc(2 * n * sizeof(float)), mean);
+	HvClusterCentroid(&members, rule, palloc(2 * n * sizeof(float)), mean);
 	return (float) total;
 }
 
@@ -256,6 +257,8 @@ divide(HvWriter *writer, Pending *pending, int *cluster)
 	params.iterations = DIVIDE_ITERATIONS;
 	params.seed = writer->build->meta.seed + n;
 	params.max_members = layout->inner_capacity;
+	params.rule = writer->build->centroid_rule;
+	params.rule.trim = false;	/* only who belongs together is wanted */
 	params.check = check_interrupts;
 	clusters.assignment = cluster;
 	clusters.counts = palloc(params.k * sizeof(int));
@@ -288,8 +291,7 @@ HvWriterClose(HvWriter *writer, int level)
 	{
 		float	   *mean = palloc(writer->build->layout.code_bits * sizeof(float));
 		float		weight = cluster_mean(pending, cluster, which,
-										  HvSpaceIsUnbounded(writer->build->space.metric),
-										  mean);
+										  &writer->build->centroid_rule, mean);
 		PGAlignedBlock image;
 
 		fill_inner(writer, level, cluster, which, (Page) image.data);

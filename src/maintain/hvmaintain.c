@@ -83,7 +83,7 @@ maintain_page(Work *work, BlockNumber block, int level)
 	if (level == 0)
 		work->maintenance->rows_read += members->count;
 	work->maintenance->pages++;
-	HvMembersMean(members, mean);
+	HvMembersCentroid(members, mean);
 	HvParentFind(index, block, level, mean, &parent);
 	if (!HvConvertPage(index, work->heap, parent.block, level + 1))
 		return;

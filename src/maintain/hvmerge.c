@@ -98,7 +98,7 @@ choose_targets(Merge *merge)
 	const HvMembers *members = merge->members;
 	float	   *mean = palloc(merge->index->layout.code_bits * sizeof(float));
 
-	HvMembersMean(members, mean);
+	HvMembersCentroid(members, mean);
 	merge->ntargets = HvNeighborsFind(merge->index, mean, members->level, &members->block, 1,
 									merge->targets, TARGETS);
 	for (int target = 0; target < merge->ntargets; target++)

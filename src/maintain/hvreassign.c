@@ -464,7 +464,7 @@ HvRecenterInner(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
 	if (members->vectors == NULL)
 		HvMembersLoad(members, heap);
 	mean = palloc(index->layout.code_bits * sizeof(float));
-	HvMembersMean(members, mean);
+	HvMembersCentroid(members, mean);
 	HvParentFind(index, block, level, mean, &parent);
 	if (HvConvertPage(index, heap, parent.block, level + 1))
 		HvRecenterMembers(members, heap, &parent, mean, &result);

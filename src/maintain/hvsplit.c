@@ -83,7 +83,7 @@ partition(Split *split)
 		members[i] = i;
 	}
 	params.k = 2;
-	params.trim = HvSpaceIsUnbounded(split->index->space.metric);
+	HvIndexCentroidRule(split->index, &params.rule);
 	params.iterations = SPLIT_ITERATIONS;
 	params.seed = split->members.block;
 	/* or a far row would be split off alone, and merged again (hvmaintain.c) */
@@ -370,7 +370,7 @@ split_page(HvIndex *index, HvHeap *heap, BlockNumber block, int level)
 		return;
 	}
 	near = palloc(index->layout.code_bits * sizeof(float));
-	HvMembersCodeMean(&split->members, near);
+	HvMembersCodeCentroid(&split->members, near);
 	HvParentFind(index, block, level, near, &parent);
 	if (parent.children >= index->layout.inner_capacity)
 	{

@@ -123,7 +123,7 @@ HvMembersEachRow(const HvMembers *members, HvHeap *heap,
 	}
 }
 
-/* For HvClusterMean: a vector that is loaded, or what a code says of one. */
+/* For HvClusterCentroid: a vector that is loaded, or what a code says of one. */
 static const float *
 loaded_vector(void *arg, int i)
 {
@@ -150,13 +150,15 @@ static void
 compute_mean(const HvMembers *members, const HvCluster *cluster, float *mean)
 {
 	float	   *scratch = palloc(2 * Max(members->count, 1) * sizeof(float));
+	HvCentroidRule rule;
 
-	HvClusterMean(cluster, HvSpaceIsUnbounded(members->index->space.metric), scratch, mean);
+	HvIndexCentroidRule(members->index, &rule);
+	HvClusterCentroid(cluster, &rule, scratch, mean);
 	pfree(scratch);
 }
 
 void
-HvMembersMean(const HvMembers *members, float *mean)
+HvMembersCentroid(const HvMembers *members, float *mean)
 {
 	HvCluster	cluster = {members->count, members->index->layout.code_bits, loaded_vector,
 	(void *) members, NULL};
@@ -166,7 +168,7 @@ HvMembersMean(const HvMembers *members, float *mean)
 }
 
 void
-HvMembersCodeMean(const HvMembers *members, float *mean)
+HvMembersCodeCentroid(const HvMembers *members, float *mean)
 {
 	int			bits = members->index->layout.code_bits;
 	DecodedMembers decoded = {members, palloc(bits * sizeof(float))};

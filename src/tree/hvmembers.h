@@ -56,11 +56,11 @@ extern void HvMembersLoadOne(const HvMembers *members, HvHeap *heap, int i, floa
 extern void HvMembersEachRow(const HvMembers *members, HvHeap *heap,
 							 void (*use) (void *arg, int i, const float *vector), void *arg);
 
-/* The mean of the loaded vectors (code_bits floats), of those that count for it. */
-extern void HvMembersMean(const HvMembers *members, float *mean);
+/* The centroid of the loaded vectors (code_bits floats). */
+extern void HvMembersCentroid(const HvMembers *members, float *mean);
 
 /* The same from the codes alone: rough, but no vector need be loaded. */
-extern void HvMembersCodeMean(const HvMembers *members, float *mean);
+extern void HvMembersCodeCentroid(const HvMembers *members, float *mean);
 
 /* Is a locked page still what was read? */
 extern bool HvMembersUnchanged(const HvMembers *members, Page page);

@@ -84,7 +84,7 @@ cluster(int n, int k, int iterations, int max_members, uint64_t seed)
 {
 	HvKmeansParams params = {
 		.k = k, .iterations = iterations, .seed = seed, .max_members = max_members,
-		.trim = trim_centroids, .check = note_check, .check_arg = &check_calls
+		.rule = {trim_centroids, NULL, 1.0f}, .check = note_check, .check_arg = &check_calls
 	};
 	size_t		size = HvKmeansScratchSize(n, DIMS, k);
 	uint8_t    *scratch = malloc(size + 64);
