@@ -180,6 +180,10 @@ rows_wanted(HvBatch *batch)
 	return Min(rows, work_mem * 1024.0 / sizeof(HvRow));
 }
 
+/*
+ * Finds the rows of a batch, and those that are known by then and belong before
+ * its last one: that one may have been taken too early.
+ */
 static void
 fill(HvBatch *batch, HvBatchTake take, void *search)
 {
@@ -187,7 +191,8 @@ fill(HvBatch *batch, HvBatchTake take, void *search)
 	int64		kept = 0;
 	HvRow		row;
 
-	while ((kept == 0 || kept < wanted) && take(search, &row))
+	while ((kept == 0 || kept < wanted || HvReorderIsBehind(batch->order)) &&
+		   take(search, &row))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!passes(batch, row.id))

@@ -175,6 +175,14 @@ HvReorderTake(HvReorder *order, HvRow *row)
 	return take_nearest(&order->late, row);
 }
 
+bool
+HvReorderIsBehind(const HvReorder *order)
+{
+	const HvRow *nearest = HvReorderNearest(order);
+
+	return nearest && nearest->distance < order->taken_distance;
+}
+
 void
 HvReorderKeep(HvReorder *order, const HvRow *row)
 {

@@ -83,6 +83,9 @@ extern bool HvReorderHasNumber(const HvReorder *order);
  */
 extern bool HvReorderTake(HvReorder *order, HvRow *row);
 
+/* Is a row that was not taken nearer than one that was? */
+extern bool HvReorderIsBehind(const HvReorder *order);
+
 /* Keeps a row that was taken for the batch. */
 extern void HvReorderKeep(HvReorder *order, const HvRow *row);
 
