@@ -101,7 +101,8 @@ open_given(Relation index, const HvQuerySet *set, HvGivenQueries *given)
 	HvMetaData	meta;
 	uint64_t	random;
 
-	HvMetaRead(index, &meta);
+	/* with the means: they show a number of dimensions that is damaged */
+	HvMetaReadMeans(index, &meta);
 	random = meta.seed;
 	given->count = 0;
 	given->vectors = palloc(Max(set->count, 1) * sizeof(float *));

@@ -243,7 +243,8 @@ open_questions(Examination *exam)
 	int			kept = 0;
 	HvMetaData	meta;
 
-	HvMetaRead(exam->index, &meta);
+	/* with the means: they show a number of dimensions that is damaged */
+	HvMetaReadMeans(exam->index, &meta);
 	for (int i = 0; i < exam->nquestions; i++)
 	{
 		Question   *question = &exam->questions[i];

@@ -377,6 +377,7 @@ my @cases = (
 	[ 'the metapage names no mean', with_field(0, 'mean_block', 0xffffffff), 0, @meta ],
 	[ 'the metapage has another metric', with_field(0, 'metric', 3), 0, @meta ],
 	[ 'the metapage has another number of dimensions', with_field(0, 'dim', 300), undef, grep { $_ ne 'insert' } @meta ],
+	[ 'the metapage has one dimension less', with_field(0, 'dim', 15), undef, 'recall', grep { $_ ne 'insert' } @meta ],
 	[ 'the metapage has no dimensions', with_field(0, 'dim', 0), 0, @meta ],
 	[ 'the metapage is that of an empty index', put_page($v->{bytes}, 0, page_of($victims[7]{bytes}, 0)), 1, grep { $_ ne 'check' } @meta ],
 	[ 'the metapage says another height', with_field(0, 'height', 2), undef, grep { $_ ne 'insert' } @meta ],
