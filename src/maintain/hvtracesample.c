@@ -45,7 +45,7 @@ typedef struct RankQueries
 static const RankQueries rank_queries[HV_CURVE_RANKS] = {
 	{20, HV_MOST_TRACES, 192, 8},
 	{0, 128, 48, 20},
-	{0, 48, 24, 100}
+	{0, 24, 24, 100}
 };
 
 /*
