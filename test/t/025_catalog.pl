@@ -145,12 +145,14 @@ foreach my $table (sort keys %TABLE)
 	same(@scripts);
 }
 
-# what an expression is NULL for is not in the index, but in the table
+# what an expression is NULL for is not in the index, but in the table; since 18 the
+# table's figures stay as they are where autovacuum is off
+my $in_table = $node->pg_version >= 18 ? -1 : 1000;
 is(sql(q{
 	CREATE TABLE e (id int, v real[]);
 	INSERT INTO e SELECT i, ARRAY[i, 1]::real[] FROM generate_series(1, 1000) i;
 	CREATE INDEX e_i ON e USING hvtree ((CASE WHEN id % 2 = 0 THEN v END));
-	SELECT relname, reltuples FROM pg_class WHERE relname ~ '^e(_i)?$' ORDER BY 1}), "e|1000\ne_i|500", 'an expression');
+	SELECT relname, reltuples FROM pg_class WHERE relname ~ '^e(_i)?$' ORDER BY 1}), "e|$in_table\ne_i|500", 'an expression');
 
 # second copies are no rows
 is(sql(q{
