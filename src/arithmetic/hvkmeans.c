@@ -395,8 +395,8 @@ update_centroids(Kmeans *km)
 }
 
 /*
- * One seeding and its iterations.  Leaves assignment, counts and the means of
- * the members as centroids; returns the inertia of the last assignment.
+ * One seeding and its iterations.  Leaves assignment, counts and centroids, not
+ * trimmed; returns the inertia of the last assignment.
  */
 static double
 run_lloyd(Kmeans *km)
@@ -519,7 +519,7 @@ one_member(void *arg, int i)
 	return one->km->x;
 }
 
-/* Makes every centroid the mean of its members but for those far away. */
+/* Makes every centroid that of its members without those far away. */
 static void
 trim_centroids(Kmeans *km)
 {

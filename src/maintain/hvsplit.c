@@ -63,6 +63,7 @@ check_interrupts(void *arg)
 static void
 partition(Split *split)
 {
+	const HvSpace *space = &split->index->space;
 	int			bits = split->index->layout.code_bits;
 	int			n = split->members.count;
 	HvVectors	vectors = {0};
@@ -83,7 +84,7 @@ partition(Split *split)
 		members[i] = i;
 	}
 	params.k = 2;
-	HvIndexCentroidRule(split->index, &params.rule);
+	HvSpaceCentroidRule(space, palloc(space->rotate_dims * sizeof(float)), &params.rule);
 	params.iterations = SPLIT_ITERATIONS;
 	params.seed = split->members.block;
 	/* or a far row would be split off alone, and merged again (hvmaintain.c) */

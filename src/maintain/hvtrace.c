@@ -14,7 +14,9 @@
  *	  the query from the centroid, b that from the place of its own row, and s
  *	  that of this place from the centroid.  Without the row, the centroid would
  *	  be at (n a - b + s n / (n - 1)) / (n - 1).  Where a query has the place of
- *	  its row, b is 0 and s is a; under inner product it has another one.
+ *	  its row, b is 0 and s is a; under inner product it has another one.  Under
+ *	  cosine distance centroids are directions (hvcenter.h), so that this is
+ *	  about right: a little too near where a leaf is loose.
  *
  * Copyright (c) 2026, hvindex contributors
  *

@@ -150,10 +150,13 @@ static void
 compute_mean(const HvMembers *members, const HvCluster *cluster, float *mean)
 {
 	float	   *scratch = palloc(2 * Max(members->count, 1) * sizeof(float));
+	const HvSpace *space = &members->index->space;
+	float	   *room = palloc(space->rotate_dims * sizeof(float));
 	HvCentroidRule rule;
 
-	HvIndexCentroidRule(members->index, &rule);
+	HvSpaceCentroidRule(space, room, &rule);
 	HvClusterCentroid(cluster, &rule, scratch, mean);
+	pfree(room);
 	pfree(scratch);
 }
 

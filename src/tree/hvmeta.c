@@ -425,13 +425,6 @@ HvIndexOpen(Relation relation)
 }
 
 void
-HvIndexCentroidRule(const HvIndex *index, HvCentroidRule *rule)
-{
-	Assert(index->meta.dim > 0);
-	HvSpaceCentroidRule(&index->space, palloc(index->space.rotate_dims * sizeof(float)), rule);
-}
-
-void
 HvIndexQuery(const HvIndex *index, const float *o, HvQuery *query)
 {
 	Assert(index->meta.dim > 0);

@@ -42,9 +42,6 @@ typedef struct HvIndex
  */
 extern HvIndex *HvIndexOpen(Relation relation);
 
-/* What centroids of an index are; a chunk of the current memory context. */
-extern void HvIndexCentroidRule(const HvIndex *index, HvCentroidRule *rule);
-
 /* Prepares o (code_bits floats of the tree space) for the codes of an index. */
 extern void HvIndexQuery(const HvIndex *index, const float *o, HvQuery *query);
 
