@@ -33,10 +33,13 @@
  * rows, five sets, .90, .95 and .99; sift, which has 200 test queries, by .023
  * once).  Small tables are not worth that: they trace one of so many of their
  * rows, but no fewer than "least".
+ *
+ * A trace finds more neighbors than the rank: a scan that misses some has others
+ * instead, and compares the next leaf with the last of these (hvreplay.c).
  */
 typedef struct RankQueries
 {
-	int			neighbors;		/* that are found, more than the rank: 0 = the rank */
+	int			neighbors;		/* that a trace finds, more than the rank */
 	int			most;
 	int			least;
 	int			rows_a_query;
@@ -44,8 +47,8 @@ typedef struct RankQueries
 
 static const RankQueries rank_queries[HV_CURVE_RANKS] = {
 	{20, HV_MOST_TRACES, 192, 8},
-	{0, 128, 48, 20},
-	{0, 24, 24, 100}
+	{130, 128, 48, 20},
+	{HV_TRACE_NEIGHBORS, 24, 24, 100}
 };
 
 /*
@@ -226,8 +229,7 @@ HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap, const HvGive
 	trace_more(&work, tracer, DEEP_TRIAL, HV_TRACE_NEIGHBORS);
 	for (int rank = HV_CURVE_RANKS - 1; rank >= 0; rank--)
 	{
-		const RankQueries *wanted = &rank_queries[rank];
-		int			neighbors = wanted->neighbors > 0 ? wanted->neighbors : (int) HvCurveRank(rank);
+		int			neighbors = rank_queries[rank].neighbors;
 
 		width = Min(width, width_for(set, neighbors));
 		HvTracerNarrow(tracer, width);
