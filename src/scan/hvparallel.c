@@ -280,7 +280,7 @@ bool
 HvParallelClaimLeaf(HvParallel *parallel, BlockNumber block)
 {
 	/* the table of a set may have to be allocated */
-	Assert(InterruptHoldoffCount == 0 && BlockNumberIsValid(block));
+	Assert(InterruptHoldoffCount == 0);
 	return claim(parallel, CLAIMED_LEAVES, (uint64) block + 1);
 }
 

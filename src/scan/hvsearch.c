@@ -249,13 +249,16 @@ read_leaf_page(HvSearch *search, BlockNumber block, bool is_link)
 	return score_page(search, block, true, page, buffer, search->since, out);
 }
 
-/* Reads a leaf and what was split off it since the search began. */
+/*
+ * Reads a leaf and what was split off it since the search began.  There may be no
+ * link; a leaf that the descent names is read whatever its number is.
+ */
 static void
 read_leaf(HvSearch *search, BlockNumber block)
 {
 	bool		is_link = false;
 
-	while (block != InvalidBlockNumber && is_mine(search, block))
+	while ((!is_link || block != InvalidBlockNumber) && is_mine(search, block))
 	{
 		block = read_leaf_page(search, block, is_link);
 		is_link = true;

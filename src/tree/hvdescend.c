@@ -194,11 +194,16 @@ check_count(HvDescent *descent, BlockNumber block, int level)
 								 "and others name more pages than the index has");
 }
 
-/* Opens an inner node, and what was split off it since the descent began. */
+/*
+ * Opens an inner node, and what was split off it since the descent began.  A link
+ * may lead nowhere, a node may not.
+ */
 static void
 open_node(HvDescent *descent, BlockNumber block, int level)
 {
-	while (block != InvalidBlockNumber && !was_opened(descent, block))
+	bool		is_link = false;
+
+	while ((!is_link || block != InvalidBlockNumber) && !was_opened(descent, block))
 	{
 		BlockNumber next = InvalidBlockNumber;
 		int			handle;
@@ -216,6 +221,7 @@ open_node(HvDescent *descent, BlockNumber block, int level)
 		if (next != InvalidBlockNumber || descent->opened)
 			note_opened(descent, block);
 		block = block <= INT_MAX ? next : InvalidBlockNumber;
+		is_link = true;
 	}
 }
 

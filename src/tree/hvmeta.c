@@ -171,6 +171,22 @@ HvMetaRequireEmpty(Relation relation)
 		HvStoreCorrupted(relation, HV_ROOT_BLOCK, "is not the empty leaf of an index without rows");
 }
 
+/*
+ * Where there is no mean, the number of dimensions is seen in the root alone: it has
+ * the layout that meta says, or is reported as damaged.
+ */
+static void
+require_root(Relation relation, const HvMetaData *meta)
+{
+	HvLayout	layout;
+	Buffer		buffer;
+
+	Assert(meta->dim > 0);
+	HvMetaLayout(meta, &layout);
+	if (HvStoreRead(relation, &layout, HV_ROOT_BLOCK, NULL, &buffer))
+		HvStoreRelease(buffer);
+}
+
 /* Both means that meta names, where it names them; false as read_mean. */
 static bool
 read_means(Relation relation, const HvMetaData *meta)
@@ -181,6 +197,8 @@ read_means(Relation relation, const HvMetaData *meta)
 
 	if (meta->mean_block != InvalidBlockNumber)
 		read = read_mean(relation, meta, false, mean, n);
+	else
+		require_root(relation, meta);
 	if (read && (meta->flags & HV_META_CONVERTING))
 		read = read_mean(relation, meta, true, mean, n);
 	pfree(mean);
@@ -357,6 +375,8 @@ fill_cache(Relation relation, const HvMetaData *meta)
 	if (meta->dim > 0)
 		HvRotationInit(rotation, HvSpaceRotateDims((HvMetric) meta->metric, meta->dim),
 					   meta->seed);
+	if (meta->dim > 0 && mean == NULL)
+		require_root(relation, meta);
 	if (mean && !read_mean(relation, meta, false, mean,
 						   HvSpaceCenterDims((HvMetric) meta->metric, meta->dim)))
 		return false;

@@ -337,6 +337,8 @@ my @cases = (
 	[ 'an entry names the root', with_entry($low, 'child', 1), undef, @all ],
 	[ 'an entry names the metapage', with_entry($low, 'child', 0), undef, @all ],
 	[ 'an entry names a page beyond the file', with_entry($low, 'child', 1_000_000), 1_000_000, @scans, 'vacuum', 'info' ],
+	[ 'an entry names no leaf', with_entry($low, 'child', 0xffffffff), undef, @all ],
+	[ 'an entry names no inner page', with_entry(1, 'child', 0xffffffff), undef, @all ],
 	[ 'the file is cut off', substr($v->{bytes}, 0, 8192 * ($leaf2 > $low2 ? $leaf2 : $low2)), undef, @all ],
 	[ 'an entry names a slot that there cannot be', with_entry($low, 'centroid_slot', 200), $low, qw(check vacuum info) ],
 	[ 'an inner page lacks its last children', with_page($low, sub
@@ -380,6 +382,7 @@ my @cases = (
 	[ 'the metapage has one dimension less', with_field(0, 'dim', 15), undef, 'recall', grep { $_ ne 'insert' } @meta ],
 	[ 'the metapage has no dimensions', with_field(0, 'dim', 0), 0, @meta ],
 	[ 'the metapage is that of an empty index', put_page($v->{bytes}, 0, page_of($victims[7]{bytes}, 0)), 1, grep { $_ ne 'check' } @meta ],
+	[ 'the metapage is that of an index of one page', put_page($v->{bytes}, 0, page_of($victims[6]{bytes}, 0)), 1, @meta ],
 	[ 'the metapage says another height', with_field(0, 'height', 2), undef, grep { $_ ne 'insert' } @meta ],
 	[ 'the metapage counts one leaf less', with_field(0, 'leaves', sub { $_[0] - 1 }), undef, @all ],
 	[ 'the metapage is older than the tree', with_field(0, 'meta_seq', 0), undef, @scans, qw(vacuum maintain check) ],
