@@ -54,6 +54,7 @@
 
 #include "access/genam.h"
 #include "access/heaptoast.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
@@ -66,6 +67,7 @@
 #include "heap/hvtype.h"
 #include "page/hvcompat.h"
 #include "planner/hvcost.h"
+#include "scan/hvwanted.h"
 #include "tree/hvmeta.h"
 #include "tree/hvsizing.h"
 
@@ -118,7 +120,9 @@ typedef struct ScanModel
 	HvSizing	sizing;
 	double		rows;			/* in the index */
 	double		matching;		/* of these, that pass the filters */
+	double		expected;		/* the same as the planner expects it */
 	double		all_matching;	/* in all partitions, if this is one */
+	bool		takes_all;		/* is it known that the scan runs to its end? */
 	double		leaves;			/* in the index */
 	double		toast_pages;	/* to be read for one vector */
 	QualCost	charged;		/* for one distance, by the planner */
@@ -214,6 +218,65 @@ whole_table(const PlannerInfo *root, const RelOptInfo *table)
 	return table;
 }
 
+/*
+ * expression_tree_walker callback: does a window function look at all rows
+ * before the first one is returned?
+ */
+static bool
+has_needy_function(Node *node, void *context)
+{
+	const Query *query = context;
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, WindowFunc))
+		return expression_tree_walker(node, has_needy_function, context);
+	foreach(lc, query->windowClause)
+	{
+		const WindowClause *window = lfirst(lc);
+
+		if (window->winref == ((WindowFunc *) node)->winref &&
+			HvWantedWholePartition((WindowFunc *) node, window->frameOptions,
+								   window->orderClause != NIL))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is it known that the scan runs to its end?  Before 17 the planner takes every
+ * window for one that returns its first row at once.
+ */
+static bool
+takes_all(const PlannerInfo *root)
+{
+	Query	   *query = root->parse;
+
+	if (root->limit_tuples >= 0)
+		return false;
+	return root->tuple_fraction <= 0 ||
+		(query->hasAggs && query->groupClause == NIL) ||
+		(query->hasWindowFuncs && has_needy_function((Node *) query->targetList, query));
+}
+
+/*
+ * Rows of the index that pass the filters.  How many a partial index has is
+ * known, also where the planner has no statistics of what it is limited to.
+ */
+static double
+matching_rows(const ScanModel *model)
+{
+	const IndexOptInfo *index = model->index;
+	double		share;
+
+	if (index->indpred == NIL)
+		return model->expected;
+	share = clauselist_selectivity(model->root, index->indrestrictinfo, index->rel->relid,
+								   JOIN_INNER, NULL);
+	return Max(model->rows * share, 1);
+}
+
 static void
 init_model(ScanModel *model, PlannerInfo *root, IndexPath *path, double loop_count)
 {
@@ -224,20 +287,15 @@ init_model(ScanModel *model, PlannerInfo *root, IndexPath *path, double loop_cou
 	model->loop_count = Max(loop_count, 1);
 	read_model(model);
 	model->rows = Max(index->tuples, 1);
-	model->matching = Min(Max(index->rel->rows, 1), model->rows);
-	model->all_matching = Max(whole_table(root, index->rel)->rows, model->matching);
+	model->expected = Min(Max(index->rel->rows, 1), model->rows);
+	model->matching = matching_rows(model);
+	model->all_matching = Max(whole_table(root, index->rel)->rows, 1);
 	model->leaves = Max(Min(model->meta.leaves, index->pages), 1);
+	model->takes_all = takes_all(root);
 	model->toast_pages = toast_pages(model);
 	model->distance = (CALL_OPERATORS + model->meta.dim / DIMS_AN_OPERATOR) * cpu_operator_cost;
 	cost_qual_eval_node(&model->charged, linitial(path->indexorderbys), root);
 	read_prices(model);
-}
-
-/* Is it known that the scan runs to its end? */
-static bool
-takes_all(const ScanModel *model)
-{
-	return model->root->limit_tuples < 0 && model->root->tuple_fraction <= 0;
 }
 
 /*
@@ -254,7 +312,7 @@ rows_wanted(const ScanModel *model)
 		wanted = model->root->limit_tuples;
 	else if (model->root->tuple_fraction >= 1)
 		wanted = model->root->tuple_fraction;
-	if (model->all_matching > model->matching)
+	if (model->all_matching > model->index->rel->rows)
 		wanted = Min(wanted, 2 * wanted * model->matching / model->all_matching + 2);
 	return Min(wanted * model->rows / model->matching, model->rows);
 }
@@ -288,7 +346,7 @@ io_cost(const ScanModel *model, double leaves, double rows)
 		leaves = index_pages_fetched(leaves * loops, (BlockNumber) model->leaves,
 									 model->index->pages, model->root) / loops;
 	cost = leaves * model->page + rows * model->toast_pages * model->heap_page;
-	if (takes_all(model))
+	if (model->takes_all)
 		return cost + rows * model->heap_random_page;
 
 	heap_pages = index_pages_fetched(rows * loops, table->pages,
@@ -332,7 +390,7 @@ work(const ScanModel *model)
 {
 	double		wanted = rows_wanted(model);
 
-	if (takes_all(model))
+	if (model->takes_all)
 		return scan_cost(model, model->leaves, model->rows);
 	return Min(scan_cost(model, HvSizingExpectedLeaves(&model->sizing, wanted),
 						 HvSizingExpectedFetches(&model->sizing, wanted)),
@@ -414,8 +472,9 @@ unpaid_work(const ScanModel *model)
 	if (model->toast_pages > 0)
 		distance += (model->toast_pages + 1) * model->heap_seq_page +
 			TOAST_LEVELS * PAGE_OPERATORS * cpu_operator_cost;
-	return model->matching * share_joined(model) / divided_among(model) *
-		(distance - model->charged.per_tuple);
+	return (model->matching * distance -
+			model->expected * model->charged.per_tuple) *
+		share_joined(model) / divided_among(model);
 }
 
 /* What cost_index() adds for fetching all rows of the index, see there. */
@@ -436,7 +495,7 @@ share_taken(const ScanModel *model)
 {
 	const PlannerInfo *root = model->root;
 
-	if (takes_all(model))
+	if (model->takes_all)
 		return 1;
 	if (root->limit_tuples > 0)
 		return Min(root->limit_tuples / model->all_matching, 1);
@@ -470,7 +529,9 @@ seq_scan_cost(const ScanModel *model)
  * and for all.  A LIMIT takes a share of the way from one to the other.  Where
  * nothing but a LIMIT asks, a total that is too low (but not so low that the
  * scan is taken for a cheap way to read the table) lets startup say what its
- * rows take.
+ * rows take.  That does not do where a partial index has more rows than the
+ * planner knows of: it takes the whole for what a few rows cost.  There the total
+ * may be less than 0, before the planner adds its own part.
  */
 static void
 report(const ScanModel *model, Cost needed, Cost whole, Cost *startup, Cost *total)
@@ -483,9 +544,12 @@ report(const ScanModel *model, Cost needed, Cost whole, Cost *startup, Cost *tot
 	needed = Max(needed - unpaid, LEAST_REPORTED * needed);
 	if (is_limited(model))
 		whole = Min(whole, seq_scan_cost(model));
-	*total = Max(whole, needed);
-	*startup = share < 1 ?
-		Max((needed - share * (*total + added)) / (1 - share), 0) : *total;
+	if (model->matching > model->expected)
+		*total = Max(whole, needed - share * added);
+	else
+		*total = Max(whole, needed);
+	*startup = share < 1 ? (needed - share * (*total + added)) / (1 - share) : *total;
+	*startup = Max(*startup, 0);
 }
 
 Cost

@@ -64,11 +64,11 @@ HvWantedWithLoss(HvWanted wanted, const Plan *plan, const Plan *below)
 }
 
 /*
- * The number that a constant or a parameter of the query is; false if it is
- * none.
+ * The number that a constant or a parameter of the query is, or what NULL
+ * stands for; false if it is none.
  */
 static bool
-number_of(const Node *node, ParamListInfo params, double *number)
+number_of(const Node *node, ParamListInfo params, double null, double *number)
 {
 	ParamExternData space = {0};
 	const ParamExternData *param = &space;
@@ -90,9 +90,12 @@ number_of(const Node *node, ParamListInfo params, double *number)
 	}
 	else
 		return false;
-	if (param->isnull || (param->ptype != INT8OID && param->ptype != INT4OID))
+	if (param->ptype != INT8OID && param->ptype != INT4OID)
 		return false;
-	*number = param->ptype == INT8OID ? DatumGetInt64(param->value) : DatumGetInt32(param->value);
+	if (param->isnull)
+		*number = null;
+	else
+		*number = param->ptype == INT8OID ? DatumGetInt64(param->value) : DatumGetInt32(param->value);
 	return true;
 }
 
@@ -110,8 +113,10 @@ read_limit(const LimitState *limit, double *count, double *offset)
 	if (limit->lstate == LIMIT_INITIAL)
 	{
 		*offset = 0;
-		return number_of(plan->limitCount, params, count) &&
-			(plan->limitOffset == NULL || number_of(plan->limitOffset, params, offset));
+		*count = INFINITY;
+		return (plan->limitCount == NULL ||
+				number_of(plan->limitCount, params, INFINITY, count)) &&
+			(plan->limitOffset == NULL || number_of(plan->limitOffset, params, 0, offset));
 	}
 	*offset = limit->offset;
 	*count = limit->noCount ? INFINITY : limit->count;
@@ -134,12 +139,9 @@ below_limit(const LimitState *limit, HvWanted wanted)
 	return limit->limitOption == LIMIT_OPTION_WITH_TIES ? one_more(wanted) : wanted;
 }
 
-/* Does a window function look at the whole partition before its first row? */
-static bool
-needs_partition(const WindowAgg *window, const WindowFunc *function)
+bool
+HvWantedWholePartition(const WindowFunc *function, int frame, bool ordered)
 {
-	int			frame = window->frameOptions;
-
 	switch (function->winfnoid)
 	{
 		case F_ROW_NUMBER:
@@ -160,18 +162,22 @@ needs_partition(const WindowAgg *window, const WindowFunc *function)
 	if (frame & FRAMEOPTION_END_UNBOUNDED_FOLLOWING)
 		return true;
 	/* without an order all rows are peers */
-	return window->ordNumCols == 0 && !(frame & FRAMEOPTION_ROWS);
+	return !ordered && !(frame & FRAMEOPTION_ROWS);
 }
 
 /* expression_tree_walker callback */
 static bool
-has_needy_function(Node *node, void *window)
+has_needy_function(Node *node, void *context)
 {
+	const WindowAgg *window = context;
+
 	if (node == NULL)
 		return false;
-	if (IsA(node, WindowFunc) && needs_partition(window, (WindowFunc *) node))
+	if (IsA(node, WindowFunc) &&
+		HvWantedWholePartition((WindowFunc *) node, window->frameOptions,
+							   window->ordNumCols > 0))
 		return true;
-	return expression_tree_walker(node, has_needy_function, window);
+	return expression_tree_walker(node, has_needy_function, context);
 }
 
 /*
@@ -189,7 +195,7 @@ number_in(const OpExpr *condition, ParamListInfo params)
 	{
 		double		number;
 
-		if (number_of(lfirst(lc), params, &number))
+		if (number_of(lfirst(lc), params, 1, &number))
 			return Max(number, 1);
 	}
 	return 0;

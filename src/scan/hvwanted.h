@@ -34,6 +34,12 @@ extern HvWanted HvWantedRows(double rows, double expected);
  */
 extern HvWanted HvWantedWithLoss(HvWanted wanted, const Plan *plan, const Plan *below);
 
+/*
+ * Does a window function look at its whole partition before the first row of
+ * it?  "frame" are the frame options of its window, which may be ordered.
+ */
+extern bool HvWantedWholePartition(const WindowFunc *function, int frame, bool ordered);
+
 /* Of all children of a node that is no join. */
 extern HvWanted HvWantedBelow(PlanState *node, HvWanted wanted);
 
