@@ -62,6 +62,12 @@ INSERT INTO plan_longer SELECT i, i / 5, plan_longer_vector(i) FROM generate_ser
 CREATE INDEX plan_longer_v ON plan_longer USING hvtree (v);
 CREATE INDEX plan_longer_few ON plan_longer (few);
 CREATE INDEX plan_longer_part ON plan_longer USING hvtree (v real_cosine_ops) WHERE few < 100;
+CREATE TABLE plan_longest (id int PRIMARY KEY, hundredth int, v real[]);
+ALTER TABLE plan_longest ALTER v SET STATISTICS 10;
+INSERT INTO plan_longest
+	SELECT 2000 * i + id, id % 100, v[40 * i + 1:] || v[:40 * i]
+	FROM plan_longer, generate_series(0, 2) i WHERE 2000 * i + id <= 5000;
+CREATE INDEX plan_longest_v ON plan_longest USING hvtree (v);
 
 -- 50,000 with columns to filter by
 CREATE TABLE plan_many (id int PRIMARY KEY, tenth int, hundredth int, few int, note text, v real[]);
@@ -71,7 +77,15 @@ INSERT INTO plan_many
 CREATE INDEX plan_many_v ON plan_many USING hvtree (v);
 CREATE INDEX plan_many_few ON plan_many (few);
 CREATE INDEX plan_many_part ON plan_many USING hvtree (v real_cosine_ops) WHERE tenth = 1;
-VACUUM ANALYZE plan_tiny, plan_short, plan_long, plan_longer, plan_many;
+
+-- right after CREATE INDEX, without statistics
+SELECT plan_of('SELECT id FROM plan_short ORDER BY v <-> plan_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longer ORDER BY v <-> plan_longer_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longest ORDER BY v <-> plan_longer_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longer WHERE few < 100 ORDER BY v <=> plan_longer_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_many WHERE tenth = 1 ORDER BY v <=> plan_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_many WHERE tenth = 1 AND id < 99 ORDER BY v <=> plan_vector(3) LIMIT 10');
+VACUUM ANALYZE plan_tiny, plan_short, plan_long, plan_longer, plan_longest, plan_many;
 
 -- the nearest few
 SELECT plan_of('SELECT id FROM plan_short ORDER BY v <-> plan_vector(3) LIMIT 1');
@@ -80,6 +94,9 @@ SELECT plan_of('SELECT id FROM plan_long ORDER BY v <-> plan_long_vector(3) LIMI
 SELECT plan_of('SELECT id FROM plan_longer ORDER BY v <-> plan_longer_vector(3) LIMIT 1');
 SELECT plan_of('SELECT id FROM plan_longer ORDER BY v <-> plan_longer_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_longer ORDER BY v <-> plan_longer_vector(3) LIMIT 100');
+SELECT plan_of('SELECT id FROM plan_longest ORDER BY v <-> plan_longer_vector(3) LIMIT 1');
+SELECT plan_of('SELECT id FROM plan_longest ORDER BY v <-> plan_longer_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longest ORDER BY v <-> plan_longer_vector(3) LIMIT 100');
 SELECT plan_of($$SELECT id FROM plan_tiny ORDER BY v <-> '{1,2,3}' LIMIT 10$$);
 SELECT plan_of('SELECT id FROM plan_many ORDER BY v <-> plan_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_many ORDER BY plan_vector(3) <-> v LIMIT 10');
@@ -95,6 +112,7 @@ SELECT plan_of('SELECT id FROM plan_many WHERE tenth = 1 ORDER BY v <=> plan_vec
 SELECT plan_of('SELECT id FROM plan_many ORDER BY v <=> plan_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_longer WHERE few = 3 ORDER BY v <-> plan_longer_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_longer WHERE few < 100 ORDER BY v <=> plan_longer_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longest WHERE hundredth = 1 ORDER BY v <-> plan_longer_vector(3) LIMIT 10');
 
 -- a join that leaves few rows, one that leaves all
 SELECT plan_of('SELECT l.id FROM plan_longer l JOIN plan_many m ON m.id = l.id WHERE m.few = 7 ORDER BY l.v <-> plan_longer_vector(3) LIMIT 3');
@@ -114,6 +132,20 @@ SELECT plan_of('SELECT (SELECT b.id FROM plan_many b ORDER BY b.v <-> a.v LIMIT 
 SELECT plan_of('SELECT id FROM plan_short ORDER BY v <-> plan_vector(3)');
 SELECT plan_of('SELECT id FROM plan_many ORDER BY v <-> plan_vector(3)');
 SELECT plan_of('SELECT count(*) FROM (SELECT id FROM plan_many ORDER BY v <-> plan_vector(3) OFFSET 1) s');
+SELECT plan_of($$SELECT id FROM plan_tiny ORDER BY v <-> '{1,2,3}' LIMIT 100$$);
+SELECT plan_of('SELECT id FROM plan_short ORDER BY v <-> plan_vector(3) LIMIT 2000');
+SELECT plan_of('SELECT id FROM plan_longer ORDER BY v <-> plan_longer_vector(3) LIMIT 2000');
+SELECT plan_of('SELECT id FROM plan_many ORDER BY v <-> plan_vector(3) LIMIT 50000');
+
+-- windows: those that look at all rows before the first is returned, and others
+SELECT frame, plan_of(format('SELECT id, %s FROM plan_many ORDER BY v <-> plan_vector(3) LIMIT 10', frame)) LIKE '%plan_many_v' AS by_index
+FROM unnest(ARRAY[
+	'count(*) OVER ()',
+	'count(*) OVER (ORDER BY v <-> plan_vector(3) ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)',
+	'1 + ntile(4) OVER (ORDER BY v <-> plan_vector(3))',
+	'count(*) OVER (ROWS UNBOUNDED PRECEDING)',
+	'count(*) OVER (ORDER BY v <-> plan_vector(3))',
+	'rank() OVER (ORDER BY v <-> plan_vector(3))']) frame;
 
 -- what the index cannot do, even if nothing else is wanted
 SET enable_seqscan = off;
@@ -174,5 +206,5 @@ ALTER TABLE plan_many RESET (parallel_workers);
 RESET parallel_setup_cost;
 SET max_parallel_workers_per_gather = 0;
 
-DROP TABLE plan_tiny, plan_short, plan_long, plan_longer, plan_many, plan_costs;
+DROP TABLE plan_tiny, plan_short, plan_long, plan_longer, plan_longest, plan_many, plan_costs;
 DROP FUNCTION plan_vector, plan_long_vector, plan_longer_vector, plan_of, plan_cost;
