@@ -62,12 +62,13 @@ INSERT INTO plan_longer SELECT i, i / 5, plan_longer_vector(i) FROM generate_ser
 CREATE INDEX plan_longer_v ON plan_longer USING hvtree (v);
 CREATE INDEX plan_longer_few ON plan_longer (few);
 CREATE INDEX plan_longer_part ON plan_longer USING hvtree (v real_cosine_ops) WHERE few < 100;
-CREATE TABLE plan_longest (id int PRIMARY KEY, hundredth int, v real[]);
+CREATE TABLE plan_longest (id int PRIMARY KEY, tenth int, hundredth int, v real[]);
 ALTER TABLE plan_longest ALTER v SET STATISTICS 10;
 INSERT INTO plan_longest
-	SELECT 2000 * i + id, id % 100, v[40 * i + 1:] || v[:40 * i]
+	SELECT 2000 * i + id, id % 10, id % 100, v[40 * i + 1:] || v[:40 * i]
 	FROM plan_longer, generate_series(0, 2) i WHERE 2000 * i + id <= 5000;
 CREATE INDEX plan_longest_v ON plan_longest USING hvtree (v);
+CREATE INDEX plan_longest_part ON plan_longest USING hvtree (v real_cosine_ops) WHERE tenth = 1;
 
 -- 50,000 with columns to filter by
 CREATE TABLE plan_many (id int PRIMARY KEY, tenth int, hundredth int, few int, note text, v real[]);
@@ -84,6 +85,8 @@ SELECT plan_of('SELECT id FROM plan_longer ORDER BY v <-> plan_longer_vector(3) 
 SELECT plan_of('SELECT id FROM plan_longest ORDER BY v <-> plan_longer_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_longer WHERE few < 100 ORDER BY v <=> plan_longer_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_many WHERE tenth = 1 ORDER BY v <=> plan_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longest WHERE tenth = 1 ORDER BY v <=> plan_longer_vector(3) LIMIT 10');
+SELECT plan_of('SELECT id FROM plan_longest WHERE tenth = 1 AND hundredth = 1 ORDER BY v <=> plan_longer_vector(3) LIMIT 10');
 SELECT plan_of('SELECT id FROM plan_many WHERE tenth = 1 AND id < 99 ORDER BY v <=> plan_vector(3) LIMIT 10');
 VACUUM ANALYZE plan_tiny, plan_short, plan_long, plan_longer, plan_longest, plan_many;
 
