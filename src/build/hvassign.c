@@ -276,6 +276,7 @@ assign_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	HvCodeEncode(assignment->projected, build->layout.code_bits,
 				 (uint8 *) entry + build->layout.leaf_entry_size, &entry->factors);
 	entry->tid = *tid;
+	HvKeyColumnsStore(&build->columns, values, isnull, entry);
 	if (assignment->chooser)
 	{
 		HvChoose(assignment->chooser, assignment->projected, 0, 0, &choice);

@@ -39,10 +39,14 @@
 void
 HvBuildInitMeta(Relation index, HvMetaData *meta, const HvBuildOptions *options)
 {
+	HvKeyColumns columns;
+
 	memset(meta, 0, sizeof(HvMetaData));
 	meta->magic = HV_MAGIC;
-	meta->version = HV_FORMAT_VERSION;
 	meta->metric = HvTypeInfoFor(index)->metric;
+	HvKeyColumnsInit(&columns, index);
+	HvAttributeLayoutPack(&columns.layout, meta);
+	meta->version = columns.count > 0 ? HV_FORMAT_KEYS : HV_FORMAT_OLDEST;
 	meta->seed = UINT64CONST(0x68767472656531);
 	meta->mean_block = InvalidBlockNumber;
 	meta->centroid_block = InvalidBlockNumber;
@@ -70,6 +74,7 @@ HvBuildBegin(Relation heap, Relation index, IndexInfo *info)
 	HvProgressInit(build->progress);
 	HvOptionsForBuild(index, &build->options);
 	HvBuildInitMeta(index, &build->meta, &build->options);
+	HvKeyColumnsInit(&build->columns, index);
 	return build;
 }
 

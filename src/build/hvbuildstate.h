@@ -21,6 +21,7 @@
 
 #include "arithmetic/hvkmeans.h"
 #include "maintain/hvprogress.h"
+#include "heap/hvkeytype.h"
 #include "heap/hvtype.h"
 #include "tree/hvmeta.h"
 #include "tree/hvoptions.h"
@@ -33,6 +34,7 @@ typedef struct HvBuild
 	Relation	index;
 	IndexInfo  *info;
 	const HvTypeInfo *type;
+	HvKeyColumns columns;
 	HvBuildOptions options;
 	HvMetaData	meta;
 	HvLayout	layout;

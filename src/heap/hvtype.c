@@ -76,14 +76,22 @@ hvtree_real_cosine_support(PG_FUNCTION_ARGS)
 }
 
 /*
- * HvTypeInfoFor: the type and metric of an open hvtree index.  The result is
- * static memory of the library that has the operator class.
+ * HvTypeInfoFor: the type and metric of an open hvtree index; an error if its first
+ * column is not a vector.  The result is static memory of the library that has
+ * the operator class.
  */
 const HvTypeInfo *
 HvTypeInfoFor(Relation index)
 {
-	FmgrInfo   *procinfo = index_getprocinfo(index, 1, HV_SUPPORT_TYPE);
+	FmgrInfo   *procinfo;
 
+	if (!OidIsValid(index_getprocid(index, 1, HV_SUPPORT_TYPE)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the first column of index \"%s\" is not a vector",
+						RelationGetRelationName(index)),
+				 errhint("Name the vector first, then the columns for conditions.")));
+	procinfo = index_getprocinfo(index, 1, HV_SUPPORT_TYPE);
 	return (const HvTypeInfo *) DatumGetPointer(FunctionCall1Coll(procinfo,
 																  index->rd_indcollation[0],
 																  PointerGetDatum(NULL)));

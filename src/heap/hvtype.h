@@ -31,11 +31,9 @@
 
 /* the support function of an operator class that returns its HvTypeInfo */
 #define HV_SUPPORT_TYPE		1
-#define HV_NSUPPORT			1
 
 /* the strategy of the one ordering operator of an operator class */
 #define HV_STRATEGY_DISTANCE 1
-#define HV_NSTRATEGIES		1
 
 typedef struct HvVectorView
 {

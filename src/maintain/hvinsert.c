@@ -25,12 +25,14 @@
 #include "utils/rel.h"
 
 #include "arithmetic/hvcode.h"
+#include "heap/hvkeytype.h"
 #include "heap/hvtype.h"
 #include "maintain/hvconvert.h"
 #include "maintain/hvinsert.h"
 #include "maintain/hvsplit.h"
 #include "storage/hvdebug.h"
 #include "tree/hvchoose.h"
+#include "tree/hvcondition.h"
 #include "tree/hvmeta.h"
 
 /* each new attempt means that others changed the tree: so many mean damage */
@@ -41,6 +43,9 @@ typedef struct Insertion
 {
 	Relation	relation;
 	Relation	heap;
+	const Datum *values;		/* of the row, the vector first */
+	const bool *nulls;
+	HvKeyColumns columns;
 	HvVectorView view;
 	uint8	   *code;
 	HvLeafEntryData *entry;
@@ -71,6 +76,9 @@ place_row(Insertion *insertion, ItemPointer tid)
 	insertion->entry->tid = *tid;
 	insertion->entry->length_class = HvSpaceLengthClass(&index->space,
 														insertion->view.values);
+	HvKeyColumnsVerify(&insertion->columns, insertion->relation, &index->meta);
+	HvKeyColumnsStore(&insertion->columns, insertion->values, insertion->nulls,
+					  insertion->entry);
 
 	HvStoreSourceInit(source, insertion->relation, &index->layout, &index->meta);
 	insertion->source = &source->source;
@@ -140,6 +148,9 @@ hvinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation 
 	old = MemoryContextSwitchTo(context);
 	insertion.relation = index;
 	insertion.heap = heap;
+	insertion.values = values;
+	insertion.nulls = isnull;
+	HvKeyColumnsInit(&insertion.columns, index);
 	HvTypeInfoFor(index)->open(values[0], &insertion.view);
 	ensure_dimension(index, &insertion.view);
 

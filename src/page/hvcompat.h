@@ -404,6 +404,20 @@ HvCompatReadRecentBuffer(Relation relation, BlockNumber block, Buffer buffer)
 	return true;
 }
 
+/*
+ * HvCompatCollationIsC: are strings compared byte by byte?  Since 18 the collation
+ * itself says so.
+ */
+static inline bool
+HvCompatCollationIsC(Oid collation)
+{
+#if PG_VERSION_NUM >= 180000
+	return OidIsValid(collation) && pg_newlocale_from_collation(collation)->collate_is_c;
+#else
+	return OidIsValid(collation) && lc_collate_is_c(collation);
+#endif
+}
+
 /* HvCompatBeginOrderedScan: index_beginscan with one order-by key and no other. */
 static inline IndexScanDesc
 HvCompatBeginOrderedScan(Relation table, Relation index, Snapshot snapshot)

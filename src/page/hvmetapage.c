@@ -21,7 +21,7 @@
 #include <math.h>
 
 #include "arithmetic/hvspace.h"
-#include "page/hvpage.h"
+#include "page/hvattribute.h"
 
 /* Is x a number of rows or leaves, or a length? */
 static bool
@@ -77,9 +77,9 @@ verify_layout(const HvMetaData *meta)
 	if (meta->dim > HV_MAX_DIMENSIONS ||
 		meta->code_bits != (uint32) HvSpaceCodeBits((HvMetric) meta->metric, meta->dim))
 		return "has a number of dimensions out of range";
-	if (meta->leaf_entry_size < sizeof(HvLeafEntryData) ||
+	if (meta->leaf_entry_size != HvAttributeEntrySize(meta) ||
 		meta->inner_entry_size < sizeof(HvInnerEntryData) ||
-		meta->leaf_entry_size % 8 != 0 || meta->inner_entry_size % 8 != 0 ||
+		meta->inner_entry_size % 8 != 0 ||
 		meta->leaf_capacity < HV_MIN_CAPACITY || meta->inner_capacity < HV_MIN_CAPACITY ||
 		meta->leaf_capacity > HvLayoutMaxTuples(code_bytes, meta->leaf_entry_size) ||
 		meta->inner_capacity > HvLayoutMaxTuples(code_bytes, meta->inner_entry_size))
@@ -124,12 +124,15 @@ HvMetaVerify(Page page)
 		return "is not a metapage";
 	if (meta->magic != HV_MAGIC)
 		return "is not the metapage of an hvtree index";
-	if (meta->version != HV_FORMAT_VERSION)
+	if (meta->version < HV_FORMAT_OLDEST || meta->version > HV_FORMAT_VERSION)
 		return NULL;			/* nothing else can be said */
 	if (((PageHeader) page)->pd_lower != (const char *) (meta + 1) - (const char *) page)
 		return "has a bound that is not its end";
 	if (meta->metric < HV_METRIC_L2 || meta->metric > HV_METRIC_COSINE)
 		return "names an unknown metric";
+	if (meta->attributes > HV_MAX_ATTRIBUTES ||
+		(meta->attributes > 0) != (meta->version >= HV_FORMAT_KEYS))
+		return "has a number of key columns that cannot be";
 	if (meta->dim == 0)
 		return meta->height == 0 && meta->mean_block == InvalidBlockNumber ? NULL :
 			"has a tree, but no number of dimensions";

@@ -42,7 +42,13 @@
 #include "arithmetic/hvcode.h"
 
 #define HV_MAGIC			0x54565648	/* "HVVT" on disk */
-#define HV_FORMAT_VERSION	2
+/*
+ * The newest format; an index has the oldest one that can express it, so that an
+ * older hvindex can read it.  3 came with key columns.
+ */
+#define HV_FORMAT_VERSION	3
+#define HV_FORMAT_KEYS		3
+#define HV_FORMAT_OLDEST	2
 #define HV_PAGE_ID			0xFF96	/* last two bytes of every page */
 
 #define HV_META_BLOCK		0
@@ -58,6 +64,9 @@
  * neighbours; a split leaves neither half with fewer.
  */
 #define HV_LEAST_FILL		3
+
+/* key columns behind the vector: INDEX_MAX_KEYS - 1 */
+#define HV_MAX_ATTRIBUTES	31
 
 /* where codes, slots and floats begin: a cache line */
 #define HV_DATA_OFFSET		64
@@ -99,7 +108,7 @@ typedef struct HvLeafEntryData
 	ItemPointerData tid;
 	uint8		flags;			/* HV_ENTRY_xxx */
 	uint8		length_class;	/* HvSpaceLengthClass */
-	/* fixed-width attributes may follow: leaf_entry_size says how wide */
+	/* attributes may follow: hvattribute.h */
 } HvLeafEntryData;
 
 #define HV_ENTRY_SPILLED	0x01	/* the copy in the second leaf */
@@ -193,7 +202,9 @@ typedef struct HvMetaData
 	BlockNumber convert_block;	/* and the first block that may be about it */
 	float		unit;			/* of hvspace.h, 0 = 1 */
 	HvCurveOrigin curve_origin;
-	uint32		reserved[7];	/* zero */
+	uint32		attributes;		/* key columns behind the vector */
+	uint32		attribute_widths[2];	/* of hvattribute.h */
+	uint32		reserved[4];	/* zero */
 	HvCurve		curve;			/* zero where the index was never measured */
 } HvMetaData;
 
@@ -281,7 +292,9 @@ HV_DISK_FIELD(HvMetaData, old_mean_block, 92);
 HV_DISK_FIELD(HvMetaData, convert_block, 96);
 HV_DISK_FIELD(HvMetaData, unit, 100);
 HV_DISK_FIELD(HvMetaData, curve_origin, 104);
-HV_DISK_FIELD(HvMetaData, reserved, 124);
+HV_DISK_FIELD(HvMetaData, attributes, 124);
+HV_DISK_FIELD(HvMetaData, attribute_widths, 128);
+HV_DISK_FIELD(HvMetaData, reserved, 136);
 HV_DISK_FIELD(HvMetaData, curve, 152);
 
 /* what a tree page looks like in one index; follows from the metapage */

@@ -178,7 +178,6 @@ rerank_window(HvScan *state, double bound)
 	}
 	count(state, &state->fetched, HV_ROWS_FETCHED, taken);
 	state->visible += visible;
-	HvSizingSetVisible(&state->search.sizing, state->fetched, state->visible);
 	HvInstrumentAdd(&state->instrument, HV_STAGE_RERANK, start);
 	return true;
 }
@@ -211,6 +210,14 @@ static int64
 sent_by_all(const HvScan *state)
 {
 	return state->parallel ? HvParallelTotal(state->parallel, HV_ROWS_SENT) : state->sent;
+}
+
+/* Tuples met for each row that is visible and satisfies the conditions. */
+static double
+tuples_a_row(const HvScan *state)
+{
+	return HvSearchTuplesACandidate(&state->search) *
+		Max((double) state->fetched / Max(state->visible, 1), 1);
 }
 
 /* The sizes of goals for a rank, which stay the same for many rows. */
@@ -246,6 +253,7 @@ next_goal(HvScan *state)
 	Assert(state->started && rank >= 1);
 	if (state->everything_first)
 		return goal;
+	HvSizingSetTuples(&state->search.sizing, tuples_a_row(state));
 	size_goals(state, rank);
 	goal = state->sizes;
 	if (goal.stop == 0)

@@ -102,7 +102,7 @@ hvendscan(IndexScanDesc scan)
 static void
 check_scan(IndexScanDesc scan)
 {
-	if (scan->numberOfOrderBys != 1 || scan->numberOfKeys != 0)
+	if (scan->numberOfOrderBys != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("access method \"hvtree\" answers ORDER BY with one distance operator only")));
@@ -140,6 +140,18 @@ make_up_query(HvScan *state, Relation index)
 	state->query.owned = NULL;
 }
 
+/* The conditions on key columns, NULL if there are none. */
+static HvConditions *
+compile_conditions(IndexScanDesc scan)
+{
+	HvMetaData	meta;
+
+	if (scan->numberOfKeys == 0)
+		return NULL;
+	HvMetaRead(scan->indexRelation, &meta);
+	return HvConditionsCompile(scan->indexRelation, &meta, scan->keyData, scan->numberOfKeys);
+}
+
 static void
 start_scan(IndexScanDesc scan)
 {
@@ -174,8 +186,9 @@ start_scan(IndexScanDesc scan)
 	take_query(state, &scan->orderByData[0]);
 	if (state->any_order && state->query.dim == 0)
 		make_up_query(state, scan->indexRelation);
+	state->conditions = compile_conditions(scan);
 	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->rows_wanted,
-				  state->parallel, &state->instrument);
+				  state->conditions, state->parallel, &state->instrument);
 	HvBuffersAddSince(&state->instrument.buffers, before);
 	state->everything_first = false;
 	state->started = true;
@@ -225,7 +238,7 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 	{
 		note_distance(state, &row);
 		HvRowUnpack(row.id, &scan->xs_heaptid);
-		scan->xs_recheck = false;
+		scan->xs_recheck = state->conditions && state->conditions->lossy;
 		scan->xs_recheckorderby = false;
 	}
 	HvBuffersAddSince(&state->instrument.buffers, before);

@@ -36,6 +36,7 @@ typedef struct HvScan
 	bool		cut_short;		/* max_scan_tuples was reached */
 	HvVectorView query;
 	double		query_norm;
+	HvConditions *conditions;	/* on key columns, or NULL */
 	HvSearch	search;
 	HvReorder	order;			/* measured rows */
 	HvBatch		batch;			/* how they are returned */

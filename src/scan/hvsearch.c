@@ -91,6 +91,7 @@ prepare(HvSearch *search)
 
 	search->scorer.query = search->prepared;
 	search->scorer.layout = &search->index->layout;
+	search->scorer.conditions = search->conditions;
 	search->scorer.margin = search->sizing.margin;
 	search->scorer.max_norm = search->index->space.max_norm;
 	search->scorer.cutoff = FLT_MAX;
@@ -105,7 +106,8 @@ prepare(HvSearch *search)
 
 void
 HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query, double rows,
-			  HvParallel *parallel, HvInstrument *instrument)
+			  const HvConditions *conditions, HvParallel *parallel,
+			  HvInstrument *instrument)
 {
 	instr_time	start;
 
@@ -116,10 +118,13 @@ HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query, do
 	search->context = CurrentMemoryContext;
 	search->query = query;
 	search->rows = rows;
+	search->conditions = conditions;
 	search->parallel = parallel;
 	search->instrument = instrument;
 	HvCandidatesInit(&search->candidates, search->context);
 	prepare(search);
+	if (conditions && conditions->never)
+		search->exhausted = true;
 	search->since = search->index->meta.seq;
 	if (parallel)
 		search->since = HvParallelSince(parallel, search->since);
@@ -131,6 +136,14 @@ bool
 HvSearchIsOnePage(const HvSearch *search)
 {
 	return search->descent.height == 0;
+}
+
+double
+HvSearchTuplesACandidate(const HvSearch *search)
+{
+	if (search->conditions == NULL)
+		return 1;
+	return Max((double) search->scorer.tuples / Max(search->scorer.codes, 1), 1);
 }
 
 int

@@ -37,6 +37,7 @@ typedef struct HvSearch
 	HvSizing	sizing;
 	const HvVectorView *query;
 	double		rows;			/* that the query wants, 0 = unknown */
+	const HvConditions *conditions; /* on key columns, or NULL */
 	HvParallel *parallel;		/* NULL unless there are other participants */
 	HvQuery    *prepared;
 	uint64		since;			/* structure counter when the search began: stays when
@@ -66,10 +67,16 @@ typedef struct HvGoal
  * One search object serves one scan; memory comes from the current context,
  * which must be the one that is reset with the query vector.  rows is how many
  * the query wants, 0 = unknown.  In a parallel scan it is this participant's
- * share of it.
+ * share of it.  Tuples that do not pass the conditions are no candidates.
  */
 extern void HvSearchBegin(HvSearch *search, Relation relation, const HvVectorView *query,
-						  double rows, HvParallel *parallel, HvInstrument *instrument);
+						  double rows, const HvConditions *conditions, HvParallel *parallel,
+						  HvInstrument *instrument);
+
+/*
+ * How many tuples were met for each that is a candidate: 1 without conditions.
+ */
+extern double HvSearchTuplesACandidate(const HvSearch *search);
 
 /* Leaves read so far, by all participants. */
 extern int	HvSearchLeaves(const HvSearch *search);

@@ -118,6 +118,7 @@ check_meta(HvCheck *check)
 	if (meta->curve.seq > meta->seq)
 		HvCheckViolated(check, 1, HV_META_BLOCK, "the index was measured in the future");
 	HvMetaLayout(meta, &check->layout);
+	HvAttributeLayoutUnpack(&check->attributes, meta);
 }
 
 /* One page ---------------------------------------------------------------- */
@@ -185,7 +186,8 @@ check_leaf(HvCheck *check, BlockNumber block, Page page)
 		}
 		if (spilled && !check->meta.spill)
 			HvCheckViolated(check, 8, block, "tuple %d is a spilled copy, which this index has not", i);
-		HvRowSortAdd(&check->rows, HvRowPack(&entry->tid), spilled);
+		HvRowSortAdd(&check->rows, HvRowPack(&entry->tid), spilled,
+					 HvAttributeSum(&check->attributes, entry));
 	}
 }
 

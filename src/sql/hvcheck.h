@@ -39,6 +39,7 @@ typedef struct HvCheck
 	BlockNumber heap_blocks;	/* of the table, as last seen */
 	HvMetaData	meta;
 	HvLayout	layout;			/* valid when meta.dim > 0 */
+	HvAttributeLayout attributes;
 	BlockNumber blocks;
 	HvBlockNote *notes;			/* one a block */
 	HvRowSort	rows;

@@ -101,50 +101,68 @@ confirm_duplicate(HvCheck *check, uint64 row, bool spilled)
 	}
 }
 
+/* Raises the error about a row of the table. */
+pg_noreturn static void
+row_violates(const HvCheck *check, int invariant, uint64 row, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" violates invariant I%d: it %s row (%u,%u) of table \"%s\"",
+					RelationGetRelationName(check->index), invariant, problem,
+					(BlockNumber) (row >> 16), (OffsetNumber) (row & 0xFFFF),
+					RelationGetRelationName(check->heap)),
+			 errhint("Please REINDEX it.")));
+}
+
+/* the rows of the table that the index must have */
+typedef struct WantedRows
+{
+	HvSortedRow next;			/* row 0 = there is none */
+	HvSortedRow found;			/* the one before */
+} WantedRows;
+
+static void
+next_wanted(const HvCheck *check, WantedRows *wanted)
+{
+	wanted->found = wanted->next;
+	if (check->table_rows == NULL || !HvRowSortNext(check->table_rows, &wanted->next))
+		wanted->next.row = 0;
+}
+
 /*
  * Every row of the table below a row that the index has, or all that are left, must
- * have been seen before; *wanted is the first that was not, 0 if there is none.
+ * have been seen before.  All copies of a row have the key columns of the row.
  */
 static void
-check_row_is_wanted(const HvCheck *check, uint64 row, uint64 *wanted)
+check_row_is_wanted(const HvCheck *check, const HvSortedRow *row, WantedRows *wanted)
 {
-	bool		spilled;
-
-	if (check->table_rows == NULL || *wanted == 0 || *wanted > row)
-		return;
-	if (*wanted < row)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" violates invariant I12: it lacks row (%u,%u) of table \"%s\"",
-						RelationGetRelationName(check->index), (BlockNumber) (*wanted >> 16),
-						(OffsetNumber) (*wanted & 0xFFFF), RelationGetRelationName(check->heap)),
-				 errhint("Please REINDEX it.")));
-	if (!HvRowSortNext(check->table_rows, wanted, &spilled))
-		*wanted = 0;
+	if (wanted->next.row != 0 && wanted->next.row < row->row)
+		row_violates(check, 12, wanted->next.row, "lacks");
+	if (wanted->next.row == row->row)
+		next_wanted(check, wanted);
+	if (wanted->found.row == row->row && wanted->found.sum != row->sum)
+		row_violates(check, 13, row->row, "has other key columns than");
 }
 
 void
 HvCheckRows(HvCheck *check)
 {
-	uint64		last_row = 0;	/* no row has this pointer */
-	bool		last_spilled = false;
-	uint64		wanted = 0;
-	uint64		row;
-	bool		spilled;
+	HvSortedRow end = {.row = PG_UINT64_MAX};
+	HvSortedRow last = {0};		/* no row has this pointer */
+	HvSortedRow row;
+	WantedRows	wanted = {{0}};
 
 	HvRowSortPerform(&check->rows);
-	if (check->table_rows && !HvRowSortNext(check->table_rows, &wanted, &spilled))
-		wanted = 0;
-	while (HvRowSortNext(&check->rows, &row, &spilled))
+	next_wanted(check, &wanted);
+	while (HvRowSortNext(&check->rows, &row))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (row == last_row && spilled == last_spilled)
-			confirm_duplicate(check, row, spilled);
-		last_row = row;
-		last_spilled = spilled;
-		check_row_is_wanted(check, row, &wanted);
+		if (row.row == last.row && row.spilled == last.spilled)
+			confirm_duplicate(check, row.row, row.spilled);
+		last = row;
+		check_row_is_wanted(check, &row, &wanted);
 	}
-	check_row_is_wanted(check, PG_UINT64_MAX, &wanted);
+	check_row_is_wanted(check, &end, &wanted);
 }
 
 /* As the owner of the table, who may run the expressions of the index. */

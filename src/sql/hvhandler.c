@@ -18,7 +18,7 @@
 
 #include "arithmetic/hvkernel.h"
 #include "build/hvbuild.h"
-#include "heap/hvtype.h"
+#include "heap/hvkeytype.h"
 #include "maintain/hvinsert.h"
 #include "maintain/hvvacuum.h"
 #include "page/hvcompat.h"
@@ -53,8 +53,7 @@ _PG_init(void)
 
 /*
  * What is not named here is false, NULL or InvalidOid: no uniqueness, no
- * search conditions, no NULLs, one column, no index-only, bitmap or backward
- * scans.  There are parallel scans, but not by the planner's own paths
+ * index-only, bitmap or backward scans.  There are parallel scans, but not by the planner's own paths
  * (hvparallelpath.c).
  *
  * amgettreeheight (18) is not set either: it would be called for every query of
@@ -69,6 +68,9 @@ hvtree_handler(PG_FUNCTION_ARGS)
 	am->amsupport = HV_NSUPPORT;
 	am->amcanorderbyop = true;
 	am->amoptionalkey = true;	/* scans with ORDER BY alone */
+	am->amcanmulticol = true;	/* key columns behind the vector */
+	am->amsearcharray = true;
+	am->amsearchnulls = true;
 
 	/* a bulk delete reads the whole index: worth a worker of its own */
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;

@@ -143,7 +143,7 @@ survey_page(Survey *survey, BlockNumber block, Page page, Buffer buffer)
 		bool		spilled = (rows[i] >> 48 & HV_ENTRY_SPILLED) != 0;
 
 		survey->spilled += spilled;
-		HvRowSortAdd(&survey->leaf_rows, rows[i] & UINT64CONST(0xFFFFFFFFFFFF), spilled);
+		HvRowSortAdd(&survey->leaf_rows, rows[i] & UINT64CONST(0xFFFFFFFFFFFF), spilled, 0);
 	}
 }
 
@@ -190,24 +190,23 @@ count_dead(Survey *survey)
 	BlockNumber nblocks = 0;
 	uint64		last = 0;		/* no row has this pointer */
 	bool		last_dead = false;
-	uint64		row;
-	bool		spilled;
+	HvSortedRow sorted;
 
 	InitNonVacuumableSnapshot(snapshot, GlobalVisTestFor(survey->heap));
 	HvRowSortPerform(&survey->leaf_rows);
-	while (HvRowSortNext(&survey->leaf_rows, &row, &spilled))
+	while (HvRowSortNext(&survey->leaf_rows, &sorted))
 	{
 		ItemPointerData tid;
 		bool		again = false;
 		bool		all_dead = false;
 
 		CHECK_FOR_INTERRUPTS();
-		HvRowUnpack(row, &tid);
+		HvRowUnpack(sorted.row, &tid);
 		HvHeapRequireRow(survey->heap, survey->index, &nblocks, &tid);
-		if (row != last)
+		if (sorted.row != last)
 			last_dead = !VM_ALL_VISIBLE(survey->heap, ItemPointerGetBlockNumber(&tid), &map) &&
 				!table_index_fetch_tuple(fetch, &tid, &snapshot, slot, &again, &all_dead);
-		last = row;
+		last = sorted.row;
 		survey->dead += last_dead;
 	}
 	if (BufferIsValid(map))

@@ -30,17 +30,25 @@ HvRowSortBegin(HvRowSort *rows)
 }
 
 void
-HvRowSortAdd(HvRowSort *rows, uint64 row, bool spilled)
+HvRowSortAdd(HvRowSort *rows, uint64 row, bool spilled, int sum)
 {
-	tuplesort_putdatum(rows->sort, Int64GetDatum((int64) (row << 1 | spilled)), false);
+	uint64		packed = ((row << 1 | spilled) * HV_ATTRIBUTE_SUMS) | sum;
+
+	Assert(row < UINT64CONST(1) << 48 && sum >= 0 && sum < HV_ATTRIBUTE_SUMS);
+	tuplesort_putdatum(rows->sort, Int64GetDatum((int64) packed), false);
 }
 
 /* Of table_index_build_scan: a row, by the root of its HOT chain. */
 static void
 add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
 {
-	if (!isnull[0])
-		HvRowSortAdd(state, HvRowPack(tid), false);
+	HvRowSort  *rows = state;
+
+	if (isnull[0])
+		return;
+	HvKeyColumnsStore(&rows->columns, values, isnull, rows->entry);
+	HvRowSortAdd(rows, HvRowPack(tid), false,
+				 HvAttributeSum(&rows->columns.layout, rows->entry));
 }
 
 void
@@ -49,6 +57,8 @@ HvRowSortAddTable(HvRowSort *rows, Relation heap, Relation index, Snapshot snaps
 	IndexInfo  *info = BuildIndexInfo(index);
 	TableScanDesc scan = table_beginscan_strat(heap, snapshot, 0, NULL, true, true);
 
+	HvKeyColumnsInit(&rows->columns, index);
+	rows->entry = palloc0(rows->columns.layout.entry_size);
 	/* which of the rows counts is up to the snapshot, as in a concurrent build */
 	info->ii_Concurrent = true;
 	(void) table_index_build_scan(heap, index, info, true, false, add_row, rows, scan);
@@ -61,15 +71,18 @@ HvRowSortPerform(HvRowSort *rows)
 }
 
 bool
-HvRowSortNext(HvRowSort *rows, uint64 *row, bool *spilled)
+HvRowSortNext(HvRowSort *rows, HvSortedRow *row)
 {
+	uint64		packed;
 	Datum		value;
 	bool		isnull;
 
 	if (!HvCompatTuplesortGetDatum(rows->sort, &value, &isnull))
 		return false;
-	*row = (uint64) DatumGetInt64(value) >> 1;
-	*spilled = (DatumGetInt64(value) & 1) != 0;
+	packed = (uint64) DatumGetInt64(value);
+	row->sum = packed % HV_ATTRIBUTE_SUMS;
+	row->spilled = (packed / HV_ATTRIBUTE_SUMS & 1) != 0;
+	row->row = packed / HV_ATTRIBUTE_SUMS >> 1;
 	return true;
 }
 

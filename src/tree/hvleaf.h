@@ -23,6 +23,7 @@
 #include "arithmetic/hvcode.h"
 #include "arithmetic/hvselect.h"
 #include "page/hvpage.h"
+#include "tree/hvcondition.h"
 #include "tree/hvquery.h"
 
 /* key = lower bound of the squared distance, id = HvRowPack(tid) */
@@ -32,16 +33,19 @@ typedef struct HvLeafScorer
 {
 	const HvQuery *query;
 	const HvLayout *layout;
+	const HvConditions *conditions; /* on key columns, or NULL */
 	float		margin;			/* standard errors below the estimate */
 	float		max_norm;		/* inner product: M of the space */
 	float		cutoff;			/* a lower bound above this is not worth refining */
-	int64		codes;			/* codes scored so far */
+	int64		tuples;			/* met so far */
+	int64		codes;			/* of these, that passed the conditions: scored */
 	int64		refined;		/* those that got the asymmetric estimate */
 } HvLeafScorer;
 
 /*
- * Scores all tuples of a leaf page, which the caller has locked; out has room
- * for leaf_capacity candidates.  Returns how many it wrote.  Allocates nothing.
+ * Scores the tuples of a leaf page, which the caller has locked, that pass the
+ * conditions; out has room for leaf_capacity candidates.  Returns how many it
+ * wrote.  Allocates nothing.
  */
 extern int	HvLeafScore(HvLeafScorer *scorer, Page page, HvCandidate *out);
 

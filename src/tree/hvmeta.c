@@ -18,6 +18,7 @@
 
 #include "arithmetic/hvmetric.h"
 #include "heap/hvtype.h"
+#include "page/hvattribute.h"
 #include "tree/hvmeta.h"
 
 /*
@@ -39,11 +40,12 @@ void
 HvMetaRead(Relation relation, HvMetaData *meta)
 {
 	HvStoreReadMeta(relation, meta);
-	if (meta->version != HV_FORMAT_VERSION)
+	if (meta->version < HV_FORMAT_OLDEST || meta->version > HV_FORMAT_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("index \"%s\" has format version %u, this hvindex reads version %d",
-						RelationGetRelationName(relation), meta->version, HV_FORMAT_VERSION),
+				 errmsg("index \"%s\" has format version %u, this hvindex reads versions %d to %d",
+						RelationGetRelationName(relation), meta->version, HV_FORMAT_OLDEST,
+						HV_FORMAT_VERSION),
 				 errhint("REINDEX the index, or install the hvindex that made it.")));
 	if (meta->metric != (uint32) HvTypeInfoFor(relation)->metric)
 		HvStoreCorrupted(relation, HV_META_BLOCK, "names another metric than its operator class");
@@ -258,7 +260,7 @@ HvMetaShape(HvMetaData *meta, int dim, const HvBuildOptions *options)
 	meta->dim = dim;
 	meta->code_bits = HvSpaceCodeBits((HvMetric) meta->metric, dim);
 	code_bytes = meta->code_bits / 8;
-	meta->leaf_entry_size = sizeof(HvLeafEntryData);
+	meta->leaf_entry_size = HvAttributeEntrySize(meta);
 	meta->inner_entry_size = sizeof(HvInnerEntryData);
 	meta->leaf_capacity =
 		clamp_capacity(options->leaf_size, HV_MIN_CAPACITY,

@@ -146,15 +146,15 @@ read_curve(HvSizing *sizing, const HvCurve *curve, double target)
 }
 
 /*
- * The point for the first so many visible rows, between or beyond those that
- * were measured.  A row that is not visible is no neighbour: where half of the
- * rows that are met are dead, ten visible ones are looked for as far as
- * twenty.
+ * The point for the first so many rows that count, between or beyond those that
+ * were measured.  A row that is not visible, or fails a condition, is no neighbour:
+ * where half of the rows that are met are dead, ten visible ones are looked for
+ * as far as twenty.
  */
 static HvCurvePoint
-point_at(const HvSizing *sizing, double visible)
+point_at(const HvSizing *sizing, double rows)
 {
-	double		k = visible * sizing->tuples_a_row;
+	double		k = rows * sizing->tuples_a_row;
 	const HvCurvePoint *last = &sizing->at[HV_CURVE_RANKS - 1];
 	double		end = HvCurveRank(HV_CURVE_RANKS - 1);
 	double		power;
@@ -212,10 +212,10 @@ HvSizingSetRows(HvSizing *sizing, double rows)
 }
 
 void
-HvSizingSetVisible(HvSizing *sizing, double tuples, double visible)
+HvSizingSetTuples(HvSizing *sizing, double tuples_a_row)
 {
-	Assert(visible >= 0 && visible <= tuples);
-	sizing->tuples_a_row = tuples > visible ? tuples / Max(visible, 1) : 1;
+	Assert(tuples_a_row >= 1);
+	sizing->tuples_a_row = tuples_a_row;
 }
 
 void

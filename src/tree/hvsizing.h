@@ -21,7 +21,8 @@ typedef struct HvSizing
 	bool		measured;		/* by the curve of the index */
 	bool		grown;			/* the index has outgrown that curve */
 	double		rows;			/* that the query wants, 0 = unknown */
-	double		tuples_a_row;	/* met for each visible row: more than 1 where many are dead */
+	double		tuples_a_row;	/* met for each row that counts: more than 1 where many
+								 * are dead, or fail conditions */
 	HvCurvePoint at[HV_CURVE_RANKS];	/* of the curve, for the target */
 	bool		by_hand;		/* probes are what the user has set */
 	double		dither;			/* 0 .. 1, see HvSizingDither */
@@ -42,8 +43,11 @@ extern void HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double tar
 /* For a query that wants so many rows; 0 = unknown, as after Init. */
 extern void HvSizingSetRows(HvSizing *sizing, double rows);
 
-/* Says how many tuples a scan has met, and how many of their rows it sees. */
-extern void HvSizingSetVisible(HvSizing *sizing, double tuples, double visible);
+/*
+ * Says how many tuples a scan has met for each row that counts: one that is
+ * visible and satisfies its conditions.
+ */
+extern void HvSizingSetTuples(HvSizing *sizing, double tuples_a_row);
 
 /*
  * Leaves to have been read before the k-th row is taken, k >= 1; Wanted is the
