@@ -6,7 +6,8 @@
  * NOTES
  *	  The estimate follows the scan, by the same sizing rules (hvsizing.h).  k
  *	  rows after the filters take k / selectivity rows of the index; the
- *	  planner's limit says how many are wanted.
+ *	  planner's limit says how many are wanted.  Conditions on key columns cost
+ *	  leaves, filters leaves and rows.
  *
  *	  What costs what:
  *
@@ -59,9 +60,9 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "parser/parsetree.h"
-#include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/selfuncs.h"
 #include "utils/spccache.h"
 
 #include "heap/hvtype.h"
@@ -106,6 +107,12 @@
 /* inner pages are about so full */
 #define INNER_FILL		0.7
 
+/*
+ * Cost of a scan that cannot be: above all others, even those that a setting
+ * disables.  (With infinity the planner would compute differences of it.)
+ */
+#define IMPOSSIBLE		1e30
+
 /* rows wanted where nothing tells: what the sizing rules are made for */
 #define DEFAULT_WANTED	10.0
 
@@ -119,8 +126,10 @@ typedef struct ScanModel
 	double		vector_bytes;	/* as stored */
 	HvSizing	sizing;
 	double		rows;			/* in the index */
+	double		passing;		/* of these, that satisfy the conditions on key columns */
 	double		matching;		/* of these, that pass the filters */
 	double		expected;		/* the same as the planner expects it */
+	Cost		filter_cost;	/* of the executor's filters, for a row */
 	double		all_matching;	/* in all partitions, if this is one */
 	bool		takes_all;		/* is it known that the scan runs to its end? */
 	double		leaves;			/* in the index */
@@ -277,6 +286,34 @@ matching_rows(const ScanModel *model)
 	return Max(model->rows * share, 1);
 }
 
+/* The share of the index's rows that conditions on key columns leave. */
+static double
+selectivity_of_conditions(const ScanModel *model, const IndexPath *path)
+{
+	List	   *quals = get_quals_from_indexclauses(path->indexclauses);
+
+	return clauselist_selectivity(model->root, quals, model->index->rel->relid, JOIN_INNER,
+								  NULL);
+}
+
+/* What the filters cost that the index does not take over, for a row. */
+static Cost
+filter_cost(const ScanModel *model, const IndexPath *path)
+{
+	QualCost	taken;
+
+	cost_qual_eval(&taken, get_quals_from_indexclauses(path->indexclauses), model->root);
+	return Max(model->index->rel->baserestrictcost.per_tuple - taken.per_tuple, 0);
+}
+
+/* Rows that the scan returns: fewer where an outer row gives parameters. */
+static double
+rows_of(const IndexPath *path)
+{
+	return path->path.param_info ? path->path.param_info->ppi_rows :
+		path->indexinfo->rel->rows;
+}
+
 static void
 init_model(ScanModel *model, PlannerInfo *root, IndexPath *path, double loop_count)
 {
@@ -287,8 +324,11 @@ init_model(ScanModel *model, PlannerInfo *root, IndexPath *path, double loop_cou
 	model->loop_count = Max(loop_count, 1);
 	read_model(model);
 	model->rows = Max(index->tuples, 1);
-	model->expected = Min(Max(index->rel->rows, 1), model->rows);
-	model->matching = matching_rows(model);
+	model->passing = Max(model->rows * selectivity_of_conditions(model, path), 1);
+	model->expected = Min(Max(rows_of(path), 1), model->passing);
+	model->matching = Min(matching_rows(model), model->passing);
+	model->filter_cost = filter_cost(model, path);
+	HvSizingSetTuples(&model->sizing, model->rows / model->passing);
 	model->all_matching = Max(whole_table(root, index->rel)->rows, 1);
 	model->leaves = Max(Min(model->meta.leaves, index->pages), 1);
 	model->takes_all = takes_all(root);
@@ -307,14 +347,14 @@ rows_wanted(const ScanModel *model)
 {
 	double		wanted = DEFAULT_WANTED;
 
-	Assert(model->matching >= 1 && model->matching <= model->rows);
+	Assert(model->matching >= 1 && model->matching <= model->passing);
 	if (model->root->limit_tuples > 0)
 		wanted = model->root->limit_tuples;
 	else if (model->root->tuple_fraction >= 1)
 		wanted = model->root->tuple_fraction;
 	if (model->all_matching > model->index->rel->rows)
 		wanted = Min(wanted, 2 * wanted * model->matching / model->all_matching + 2);
-	return Min(wanted * model->rows / model->matching, model->rows);
+	return Min(wanted * model->passing / model->matching, model->passing);
 }
 
 /*
@@ -380,7 +420,7 @@ static Cost
 scan_cost(const ScanModel *model, double leaves, double rows)
 {
 	leaves = Min(leaves, model->leaves);
-	rows = Min(rows, model->rows);
+	rows = Min(rows, model->passing);
 	return io_cost(model, leaves, rows) + cpu_cost(model, leaves, rows);
 }
 
@@ -391,10 +431,10 @@ work(const ScanModel *model)
 	double		wanted = rows_wanted(model);
 
 	if (model->takes_all)
-		return scan_cost(model, model->leaves, model->rows);
+		return scan_cost(model, model->leaves, model->passing);
 	return Min(scan_cost(model, HvSizingExpectedLeaves(&model->sizing, wanted),
 						 HvSizingExpectedFetches(&model->sizing, wanted)),
-			   scan_cost(model, model->leaves, model->rows));
+			   scan_cost(model, model->leaves, model->passing));
 }
 
 /* Can a join with another table drop rows of the one that is scanned? */
@@ -477,16 +517,16 @@ unpaid_work(const ScanModel *model)
 		share_joined(model) / divided_among(model);
 }
 
-/* What cost_index() adds for fetching all rows of the index, see there. */
+/* What cost_index() adds for fetching all rows that the index returns, see there. */
 static Cost
 fetch_cost(const ScanModel *model)
 {
 	const RelOptInfo *table = model->index->rel;
 	double		loops = model->loop_count;
 
-	return index_pages_fetched(model->rows * loops, table->pages,
+	return index_pages_fetched(model->passing * loops, table->pages,
 							   model->index->pages, model->root) / loops * model->heap_random_page +
-		model->rows * (cpu_tuple_cost + table->baserestrictcost.per_tuple);
+		model->passing * (cpu_tuple_cost + model->filter_cost);
 }
 
 /* The share of the rows that pass that the planner expects to be taken. */
@@ -561,6 +601,29 @@ HvCostOfWork(PlannerInfo *root, IndexPath *path)
 	return work(&model);
 }
 
+/*
+ * Is there a condition that the vector is NULL?  Such rows are not in the index.
+ */
+static bool
+wants_null_vectors(const IndexPath *path)
+{
+	ListCell   *lc;
+
+	foreach(lc, path->indexclauses)
+	{
+		const IndexClause *clause = lfirst(lc);
+
+		if (clause->indexcol == 0 && IsA(clause->rinfo->clause, NullTest) &&
+			((const NullTest *) clause->rinfo->clause)->nulltesttype == IS_NULL)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A scan without a query vector, or with two, cannot be, and one for rows without
+ * a vector finds none.
+ */
 void
 hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 			   Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
@@ -571,19 +634,18 @@ hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 
 	*correlation = 0;
 	*pages = index->pages;
-	if (list_length(path->indexorderbys) != 1)
+	if (list_length(path->indexorderbys) != 1 || wants_null_vectors(path))
 	{
-		/* hvtree cannot scan without a query vector, and with two neither */
-		*startup_cost = *total_cost = get_float8_infinity();
+		*startup_cost = *total_cost = IMPOSSIBLE;
 		*selectivity = 1;
 		HV_SINCE_18(path->path.disabled_nodes = 2);
 		return;
 	}
 
 	init_model(&model, root, path, loop_count);
-	report(&model, work(&model), scan_cost(&model, model.leaves, model.rows),
+	report(&model, work(&model), scan_cost(&model, model.leaves, model.passing),
 		   startup_cost, total_cost);
 
 	/* a partial index has not all rows of the table */
-	*selectivity = Min(index->tuples / Max(index->rel->tuples, 1), 1);
+	*selectivity = Min(model.passing / Max(index->rel->tuples, 1), 1);
 }

@@ -120,43 +120,63 @@ HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel, HvReorder 
 	batch->scan = scan;
 	batch->parallel = parallel;
 	batch->order = order;
+	batch->node = node;
 	if (node && node->ss.ps.qual &&
 		!may_change((Node *) node->ss.ps.plan->qual, node->ss.ps.state->es_plannedstmt))
-		batch->filter = node;
+		batch->filter = node->ss.ps.qual;
 	look_above(batch);
 }
 
-/*
- * Does the row at id pass the filter?  One that does not is counted for
- * EXPLAIN ANALYZE.
- */
+void
+HvBatchSetLossy(HvBatch *batch)
+{
+	if (batch->node)
+		batch->recheck = batch->node->indexqualorig;
+}
+
+/* Does the row in the node's slot pass?  One that does not is counted for EXPLAIN. */
+static bool
+row_passes(const HvBatch *batch)
+{
+	IndexScanState *node = batch->node;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+
+	context->ecxt_scantuple = node->ss.ss_ScanTupleSlot;
+	if (batch->recheck && !ExecQual(batch->recheck, context))
+	{
+		InstrCountFiltered2(node, 1);
+		return false;
+	}
+	if (batch->filter && !ExecQual(batch->filter, context))
+	{
+		InstrCountFiltered1(node, 1);
+		return false;
+	}
+	return true;
+}
+
+/* Does the row at id satisfy what is evaluated here? */
 static bool
 passes(const HvBatch *batch, uint64 id)
 {
-	IndexScanState *node = batch->filter;
+	IndexScanState *node = batch->node;
 	IndexScanDesc scan = batch->scan;
-	ExprContext *context;
 	ItemPointerData tid;
 	bool		again = false;
 	bool		passes;
 
-	if (node == NULL)
+	if (batch->recheck == NULL && batch->filter == NULL)
 		return true;
-	context = node->ss.ps.ps_ExprContext;
 	HvRowUnpack(id, &tid);
 	passes = table_index_fetch_tuple(scan->xs_heapfetch, &tid, scan->xs_snapshot,
 									 node->ss.ss_ScanTupleSlot, &again, NULL);
 	if (passes)
 	{
-		context->ecxt_scantuple = node->ss.ss_ScanTupleSlot;
-		passes = ExecQual(node->ss.ps.qual, context);
-		ResetExprContext(context);
+		passes = row_passes(batch);
+		ResetExprContext(node->ss.ps.ps_ExprContext);
 	}
 	if (!passes)
-	{
 		pgstat_count_heap_fetch(scan->indexRelation);
-		InstrCountFiltered1(node, 1);
-	}
 	return passes;
 }
 

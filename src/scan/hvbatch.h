@@ -37,12 +37,17 @@ typedef struct HvBatch
 	HvReorder  *order;
 	HvLimit		limit;			/* as of the last batch */
 	int64		returned;
-	IndexScanState *filter;		/* whose conditions can be evaluated here, or NULL */
+	IndexScanState *node;		/* the scan's plan node, or NULL */
+	ExprState  *recheck;		/* conditions on key columns that the index leaves open, */
+	ExprState  *filter;			/* and the others: NULL = none that this evaluates */
 } HvBatch;
 
 /* Looks at the plan above a scan for a new query vector. */
 extern void HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel,
 						HvReorder *order);
+
+/* Rows must be rechecked: the conditions on key columns are lossy. */
+extern void HvBatchSetLossy(HvBatch *batch);
 
 /* Takes the next row from the search, nearest first; false if there is none. */
 typedef bool (*HvBatchTake) (void *search, HvRow *row);

@@ -187,6 +187,8 @@ start_scan(IndexScanDesc scan)
 	if (state->any_order && state->query.dim == 0)
 		make_up_query(state, scan->indexRelation);
 	state->conditions = compile_conditions(scan);
+	if (state->conditions && state->conditions->lossy)
+		HvBatchSetLossy(&state->batch);
 	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->rows_wanted,
 				  state->conditions, state->parallel, &state->instrument);
 	HvBuffersAddSince(&state->instrument.buffers, before);

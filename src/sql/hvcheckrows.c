@@ -150,8 +150,9 @@ HvCheckRows(HvCheck *check)
 	HvSortedRow end = {.row = PG_UINT64_MAX};
 	HvSortedRow last = {0};		/* no row has this pointer */
 	HvSortedRow row;
-	WantedRows	wanted = {{0}};
+	WantedRows	wanted;
 
+	memset(&wanted, 0, sizeof(WantedRows));
 	HvRowSortPerform(&check->rows);
 	next_wanted(check, &wanted);
 	while (HvRowSortNext(&check->rows, &row))

@@ -4,10 +4,12 @@
  *	  What an operator class of hvtree must consist of.
  *
  * NOTES
- *	  An operator class has exactly two members, both about its input type T:
- *	  support function 1, internal -> internal (hvtype.h), and ordering operator
- *	  1, (T, T) -> float8, whose results are sorted by a family of float8.
- *	  Other operator classes of the same family must be like that too.
+ *	  An operator class of vectors has exactly two members, both about its input
+ *	  type T: support function 1, internal -> internal (hvtype.h), and ordering
+ *	  operator 1, (T, T) -> float8, whose results are sorted by a family of float8.
+ *	  One of key columns has support function 2 (hvkeytype.h), and the search
+ *	  operators of btree or those of arrays; its family may have these operators
+ *	  for two types.  All operator classes of a family are of one kind.
  *
  * Copyright (c) 2026, hvindex contributors
  *
@@ -31,15 +33,23 @@
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
+#include "heap/hvkeytype.h"
 #include "heap/hvtype.h"
 #include "sql/hvvalidate.h"
 
 /* sets of OpFamilyOpFuncGroup: one bit a number */
 #define MEMBER(number)	(UINT64CONST(1) << (number))
 
+/* what the families of key columns have */
+#define COMPARISONS \
+	(MEMBER(HV_STRATEGY_LESS) | MEMBER(HV_STRATEGY_LESS_EQUAL) | MEMBER(HV_STRATEGY_EQUAL) | \
+	 MEMBER(HV_STRATEGY_GREATER_EQUAL) | MEMBER(HV_STRATEGY_GREATER))
+#define SET_OPERATORS	(MEMBER(HV_STRATEGY_OVERLAP) | MEMBER(HV_STRATEGY_CONTAINS))
+
 typedef struct Validation
 {
 	const char *family_name;
+	bool		is_key;			/* a family of key columns, not of vectors */
 	bool		valid;			/* so far */
 } Validation;
 
@@ -54,12 +64,18 @@ complain(Validation *validation, const char *problem)
 	validation->valid = false;
 }
 
+static int
+support_number(const Validation *validation)
+{
+	return validation->is_key ? HV_SUPPORT_KEY : HV_SUPPORT_TYPE;
+}
+
 static void
 check_function(Validation *validation, Form_pg_amproc member)
 {
 	const char *name = format_procedure(member->amproc);
 
-	if (member->amprocnum != HV_SUPPORT_TYPE)
+	if (member->amprocnum != support_number(validation))
 		complain(validation,
 				 psprintf("contains function %s with invalid support number %d",
 						  name, member->amprocnum));
@@ -71,8 +87,27 @@ check_function(Validation *validation, Form_pg_amproc member)
 		complain(validation, psprintf("contains function %s for two different types", name));
 }
 
+/* An operator of a family of key columns. */
 static void
-check_operator(Validation *validation, Form_pg_amop member)
+check_condition(Validation *validation, Form_pg_amop member)
+{
+	const char *name = format_operator(member->amopopr);
+
+	if (member->amopstrategy < 1 || member->amopstrategy > HV_NSTRATEGIES)
+		complain(validation,
+				 psprintf("contains operator %s with invalid strategy number %d",
+						  name, member->amopstrategy));
+	if (member->amoppurpose != AMOP_SEARCH)
+		complain(validation,
+				 psprintf("contains operator %s, which is not for conditions", name));
+	else if (!check_amop_signature(member->amopopr, BOOLOID,
+								   member->amoplefttype, member->amoprighttype))
+		complain(validation,
+				 psprintf("contains operator %s, which does not return boolean", name));
+}
+
+static void
+check_distance(Validation *validation, Form_pg_amop member)
 {
 	const char *name = format_operator(member->amopopr);
 
@@ -95,20 +130,49 @@ check_operator(Validation *validation, Form_pg_amop member)
 						  name));
 }
 
-/* Does the family have, for these types, one operator and one function? */
+/* Does the family have, for these types, the operators that it must have? */
+static bool
+has_operators(const Validation *validation, const OpFamilyOpFuncGroup *group)
+{
+	if (!validation->is_key)
+		return (group->operatorset & MEMBER(HV_STRATEGY_DISTANCE)) != 0;
+	return (group->operatorset & COMPARISONS) == COMPARISONS ||
+		(group->operatorset & SET_OPERATORS) == SET_OPERATORS;
+}
+
+/*
+ * Does the family have, for these types, operators and function?  Operators for two
+ * types need none.
+ */
 static void
 check_group(Validation *validation, const OpFamilyOpFuncGroup *group)
 {
 	const char *left = format_type_be(group->lefttype);
 	const char *right = format_type_be(group->righttype);
 
-	if ((group->operatorset & MEMBER(HV_STRATEGY_DISTANCE)) == 0)
+	if (!has_operators(validation, group))
 		complain(validation,
-				 psprintf("is missing the distance operator for types %s and %s", left, right));
-	if ((group->functionset & MEMBER(HV_SUPPORT_TYPE)) == 0)
+				 psprintf(validation->is_key ?
+						  "is missing operators for types %s and %s" :
+						  "is missing the distance operator for types %s and %s", left, right));
+	if ((group->functionset & MEMBER(support_number(validation))) == 0 &&
+		(group->lefttype == group->righttype || !validation->is_key))
 		complain(validation,
 				 psprintf("is missing support function %d for types %s and %s",
-						  HV_SUPPORT_TYPE, left, right));
+						  support_number(validation), left, right));
+}
+
+/* Is a family about key columns?  Its functions say so. */
+static bool
+is_key_family(const CatCList *functions)
+{
+	for (int i = 0; i < functions->n_members; i++)
+	{
+		if (((Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple))->amprocnum ==
+			HV_SUPPORT_KEY)
+			return true;
+	}
+	return false;
 }
 
 /* Everything in the family; is what is wanted for the type among it? */
@@ -121,12 +185,19 @@ check_family(Validation *validation, Oid family, Oid type)
 	bool		found = false;
 	ListCell   *cell;
 
+	validation->is_key = is_key_family(functions);
 	for (int i = 0; i < functions->n_members; i++)
 		check_function(validation,
 					   (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple));
 	for (int i = 0; i < operators->n_members; i++)
-		check_operator(validation,
-					   (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple));
+	{
+		Form_pg_amop member = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+
+		if (validation->is_key)
+			check_condition(validation, member);
+		else
+			check_distance(validation, member);
+	}
 	foreach(cell, groups)
 	{
 		const OpFamilyOpFuncGroup *group = lfirst(cell);
@@ -196,7 +267,7 @@ hvadjustmembers(Oid opfamilyoid, Oid opclassoid, List *operators, List *function
 	{
 		OpFamilyMember *member = (OpFamilyMember *) lfirst(cell);
 
-		if (member->number != HV_SUPPORT_TYPE)
+		if (member->number != HV_SUPPORT_TYPE && member->number != HV_SUPPORT_KEY)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 					 errmsg("support function number %d is invalid for access method %s",
@@ -215,6 +286,11 @@ hvproperty(Oid index_oid, int attno, IndexAMProperty prop, const char *propname,
 
 	if (attno == 0 || prop != AMPROP_DISTANCE_ORDERABLE)
 		return false;
+	if (attno > 1)
+	{
+		*res = *isnull = false;
+		return true;
+	}
 
 	/* an operator class may lack the operator: CREATE does not validate it */
 	opclass = get_index_column_opclass(index_oid, attno);
