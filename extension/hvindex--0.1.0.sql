@@ -604,6 +604,35 @@ ALTER OPERATOR FAMILY datetime_ops USING hvtree ADD
 	OPERATOR 4 >= (pg_catalog.timestamptz, pg_catalog.timestamp),
 	OPERATOR 5 > (pg_catalog.timestamptz, pg_catalog.timestamp);
 
+COMMENT ON OPERATOR FAMILY array_ops USING hvtree
+IS 'key columns of any array';
+COMMENT ON OPERATOR FAMILY bool_ops USING hvtree
+IS 'key columns of boolean';
+COMMENT ON OPERATOR FAMILY bpchar_ops USING hvtree
+IS 'key columns of char(n)';
+COMMENT ON OPERATOR FAMILY bytea_ops USING hvtree
+IS 'key columns of bytea';
+COMMENT ON OPERATOR FAMILY char_ops USING hvtree
+IS 'key columns of "char"';
+COMMENT ON OPERATOR FAMILY datetime_ops USING hvtree
+IS 'key columns of date, timestamp and timestamp with time zone';
+COMMENT ON OPERATOR FAMILY enum_ops USING hvtree
+IS 'key columns of any enum';
+COMMENT ON OPERATOR FAMILY float_ops USING hvtree
+IS 'key columns of real and double precision';
+COMMENT ON OPERATOR FAMILY integer_ops USING hvtree
+IS 'key columns of smallint, integer and bigint';
+COMMENT ON OPERATOR FAMILY numeric_ops USING hvtree
+IS 'key columns of numeric';
+COMMENT ON OPERATOR FAMILY oid_ops USING hvtree
+IS 'key columns of oid';
+COMMENT ON OPERATOR FAMILY text_ops USING hvtree
+IS 'key columns of text and varchar';
+COMMENT ON OPERATOR FAMILY time_ops USING hvtree
+IS 'key columns of time';
+COMMENT ON OPERATOR FAMILY uuid_ops USING hvtree
+IS 'key columns of uuid';
+
 --
 -- Looking into an index
 --

@@ -8,7 +8,7 @@ SELECT amname, amtype, amhandler FROM pg_am WHERE amname = 'hvtree';
 SELECT opcname, opcintype::regtype, opcdefault, amvalidate(c.oid) AS valid
 FROM pg_opclass c JOIN pg_am a ON a.oid = c.opcmethod
 WHERE a.amname = 'hvtree'
-ORDER BY opcname;
+ORDER BY opcname COLLATE "C";
 
 -- each orders by its operator, in the order of float8
 SELECT f.opfname, amopstrategy, amopopr::regoperator, amoppurpose, sf.opfname AS sort_family
@@ -17,14 +17,14 @@ JOIN pg_opfamily f ON f.oid = amopfamily
 JOIN pg_am a ON a.oid = amopmethod
 JOIN pg_opfamily sf ON sf.oid = amopsortfamily
 WHERE a.amname = 'hvtree'
-ORDER BY f.opfname;
+ORDER BY f.opfname COLLATE "C";
 
 SELECT opfname, amprocnum, amproc::regprocedure
 FROM pg_amproc
 JOIN pg_opfamily f ON f.oid = amprocfamily
 JOIN pg_am a ON a.oid = f.opfmethod
 WHERE a.amname = 'hvtree'
-ORDER BY opfname;
+ORDER BY opfname COLLATE "C", amproc::regprocedure::text COLLATE "C";
 
 -- what the planner may count on
 SELECT prop, pg_indexam_has_property(a.oid, prop) AS value

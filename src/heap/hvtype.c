@@ -90,7 +90,7 @@ HvTypeInfoFor(Relation index)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the first column of index \"%s\" is not a vector",
 						RelationGetRelationName(index)),
-				 errhint("Name the vector first, then the columns for conditions.")));
+				 errhint("Name the vector first, of type real[], vector or halfvec; then the columns for conditions.")));
 	procinfo = index_getprocinfo(index, 1, HV_SUPPORT_TYPE);
 	return (const HvTypeInfo *) DatumGetPointer(FunctionCall1Coll(procinfo,
 																  index->rd_indcollation[0],

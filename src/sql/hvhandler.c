@@ -23,6 +23,7 @@
 #include "maintain/hvvacuum.h"
 #include "page/hvcompat.h"
 #include "planner/hvcost.h"
+#include "planner/hvkeypath.h"
 #include "planner/hvparallelpath.h"
 #include "planner/hvresjunk.h"
 #include "scan/hvlimit.h"
@@ -47,7 +48,8 @@ _PG_init(void)
 #endif
 	HvOptionsDefine();
 	HvLimitInit();
-	HvParallelPathInit();
+	HvKeyPathInit();
+	HvParallelPathInit();		/* after it: it divides the scans that there are */
 	HvResjunkInit();
 }
 
