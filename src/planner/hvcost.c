@@ -55,7 +55,6 @@
 
 #include "access/genam.h"
 #include "access/heaptoast.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
@@ -68,7 +67,7 @@
 #include "heap/hvtype.h"
 #include "page/hvcompat.h"
 #include "planner/hvcost.h"
-#include "scan/hvwanted.h"
+#include "planner/hvcostrows.h"
 #include "tree/hvmeta.h"
 #include "tree/hvsizing.h"
 
@@ -215,60 +214,6 @@ read_prices(ScanModel *model)
 	model->heap_page = cached_price(model->heap_seq_page, model->heap_random_page, uncached);
 }
 
-/* The partitioned table that a table is a part of, else the table itself. */
-static const RelOptInfo *
-whole_table(const PlannerInfo *root, const RelOptInfo *table)
-{
-	int			parent;
-
-	if (IS_OTHER_REL(table) && bms_get_singleton_member(table->top_parent_relids, &parent) &&
-		root->simple_rel_array[parent] != NULL)
-		return root->simple_rel_array[parent];
-	return table;
-}
-
-/*
- * expression_tree_walker callback: does a window function look at all rows
- * before the first one is returned?
- */
-static bool
-has_needy_function(Node *node, void *context)
-{
-	const Query *query = context;
-	ListCell   *lc;
-
-	if (node == NULL)
-		return false;
-	if (!IsA(node, WindowFunc))
-		return expression_tree_walker(node, has_needy_function, context);
-	foreach(lc, query->windowClause)
-	{
-		const WindowClause *window = lfirst(lc);
-
-		if (window->winref == ((WindowFunc *) node)->winref &&
-			HvWantedWholePartition((WindowFunc *) node, window->frameOptions,
-								   window->orderClause != NIL))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Is it known that the scan runs to its end?  Before 17 the planner takes every
- * window for one that returns its first row at once.
- */
-static bool
-takes_all(const PlannerInfo *root)
-{
-	Query	   *query = root->parse;
-
-	if (root->limit_tuples >= 0)
-		return false;
-	return root->tuple_fraction <= 0 ||
-		(query->hasAggs && query->groupClause == NIL) ||
-		(query->hasWindowFuncs && has_needy_function((Node *) query->targetList, query));
-}
-
 /*
  * Rows of the index that pass the filters.  How many a partial index has is
  * known, also where the planner has no statistics of what it is limited to.
@@ -286,16 +231,6 @@ matching_rows(const ScanModel *model)
 	return Max(model->rows * share, 1);
 }
 
-/* The share of the index's rows that conditions on key columns leave. */
-static double
-selectivity_of_conditions(const ScanModel *model, const IndexPath *path)
-{
-	List	   *quals = get_quals_from_indexclauses(path->indexclauses);
-
-	return clauselist_selectivity(model->root, quals, model->index->rel->relid, JOIN_INNER,
-								  NULL);
-}
-
 /* What the filters cost that the index does not take over, for a row. */
 static Cost
 filter_cost(const ScanModel *model, const IndexPath *path)
@@ -304,14 +239,6 @@ filter_cost(const ScanModel *model, const IndexPath *path)
 
 	cost_qual_eval(&taken, get_quals_from_indexclauses(path->indexclauses), model->root);
 	return Max(model->index->rel->baserestrictcost.per_tuple - taken.per_tuple, 0);
-}
-
-/* Rows that the scan returns: fewer where an outer row gives parameters. */
-static double
-rows_of(const IndexPath *path)
-{
-	return path->path.param_info ? path->path.param_info->ppi_rows :
-		path->indexinfo->rel->rows;
 }
 
 static void
@@ -324,14 +251,14 @@ init_model(ScanModel *model, PlannerInfo *root, IndexPath *path, double loop_cou
 	model->loop_count = Max(loop_count, 1);
 	read_model(model);
 	model->rows = Max(index->tuples, 1);
-	model->passing = Max(model->rows * selectivity_of_conditions(model, path), 1);
-	model->expected = Min(Max(rows_of(path), 1), model->passing);
+	model->passing = Max(model->rows * HvCostConditions(root, path), 1);
+	model->expected = Min(Max(HvCostRows(path), 1), model->passing);
 	model->matching = Min(matching_rows(model), model->passing);
 	model->filter_cost = filter_cost(model, path);
 	HvSizingSetTuples(&model->sizing, model->rows / model->passing);
-	model->all_matching = Max(whole_table(root, index->rel)->rows, 1);
+	model->all_matching = Max(HvCostWholeTable(root, index->rel)->rows, 1);
 	model->leaves = Max(Min(model->meta.leaves, index->pages), 1);
-	model->takes_all = takes_all(root);
+	model->takes_all = HvCostTakesAll(root);
 	model->toast_pages = toast_pages(model);
 	model->distance = (CALL_OPERATORS + model->meta.dim / DIMS_AN_OPERATOR) * cpu_operator_cost;
 	cost_qual_eval_node(&model->charged, linitial(path->indexorderbys), root);
@@ -437,46 +364,6 @@ work(const ScanModel *model)
 			   scan_cost(model, model->leaves, model->passing));
 }
 
-/* Can a join with another table drop rows of the one that is scanned? */
-static bool
-drops_rows(const ScanModel *model, int other)
-{
-	int			own = whole_table(model->root, model->index->rel)->relid;
-	ListCell   *lc;
-
-	foreach(lc, model->root->join_info_list)
-	{
-		const SpecialJoinInfo *join = lfirst(lc);
-
-		if ((join->jointype == JOIN_LEFT || join->jointype == JOIN_ANTI) &&
-			bms_is_member(own, join->syn_lefthand) && bms_is_member(other, join->syn_righthand))
-			return false;
-	}
-	return other != own;
-}
-
-/*
- * The share of the rows that pass that joins with other tables may leave.  How
- * large a join is has not been estimated yet; that a row finds a partner is
- * taken to be as likely as that the partner passes its own filters.
- */
-static double
-share_joined(const ScanModel *model)
-{
-	const PlannerInfo *root = model->root;
-	double		share = 1;
-	int			other = -1;
-
-	while ((other = bms_next_member(root->all_baserels, other)) >= 0)
-	{
-		const RelOptInfo *rel = root->simple_rel_array[other];
-
-		if (rel != NULL && rel->tuples > 0 && drops_rows(model, other))
-			share *= Min(rel->rows / rel->tuples, 1);
-	}
-	return share;
-}
-
 double
 HvCostParticipants(int workers)
 {
@@ -514,7 +401,7 @@ unpaid_work(const ScanModel *model)
 			TOAST_LEVELS * PAGE_OPERATORS * cpu_operator_cost;
 	return (model->matching * distance -
 			model->expected * model->charged.per_tuple) *
-		share_joined(model) / divided_among(model);
+		HvCostShareJoined(model->root, model->index->rel) / divided_among(model);
 }
 
 /* What cost_index() adds for fetching all rows that the index returns, see there. */
@@ -602,25 +489,6 @@ HvCostOfWork(PlannerInfo *root, IndexPath *path)
 }
 
 /*
- * Is there a condition that the vector is NULL?  Such rows are not in the index.
- */
-static bool
-wants_null_vectors(const IndexPath *path)
-{
-	ListCell   *lc;
-
-	foreach(lc, path->indexclauses)
-	{
-		const IndexClause *clause = lfirst(lc);
-
-		if (clause->indexcol == 0 && IsA(clause->rinfo->clause, NullTest) &&
-			((const NullTest *) clause->rinfo->clause)->nulltesttype == IS_NULL)
-			return true;
-	}
-	return false;
-}
-
-/*
  * A scan without a query vector, or with two, cannot be, and one for rows without
  * a vector finds none.
  */
@@ -634,7 +502,7 @@ hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 
 	*correlation = 0;
 	*pages = index->pages;
-	if (list_length(path->indexorderbys) != 1 || wants_null_vectors(path))
+	if (list_length(path->indexorderbys) != 1 || HvCostWantsNull(path))
 	{
 		*startup_cost = *total_cost = IMPOSSIBLE;
 		*selectivity = 1;
