@@ -442,12 +442,13 @@ sub recall
 			  FROM ${table}_query q JOIN ${table}_truth g USING (id)) r});
 }
 
-# check_index(NODE, INDEX, NAME): a test that every page of the index is sound.
+# check_index(NODE, INDEX, NAME): a test that every page of the index is sound, and that it
+# has the rows of its table with their key columns.
 sub check_index
 {
 	my ($node, $index, $name) = @_;
 	my ($rc, $pages, $errors) =
-	  $node->psql('postgres', "SELECT hvtree_check('$index')");
+	  $node->psql('postgres', "SELECT hvtree_check('$index', true)");
 
 	return ok($rc == 0 && $pages =~ /^[1-9]\d*$/, $name // "$index is sound")
 	  || diag($errors);

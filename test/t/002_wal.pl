@@ -26,7 +26,7 @@ $primary->safe_psql('postgres', q{
 	CREATE TABLE items (id int, v real[]);
 	INSERT INTO items SELECT i, clustered_vector(12, 15) FROM generate_series(1, 4000) i;
 	CREATE TABLE grown (id int, v real[]);
-	CREATE INDEX grown_cosine ON grown USING hvtree (v real_cosine_ops) WITH (leaf_size = 16, branching = 8);
+	CREATE INDEX grown_cosine ON grown USING hvtree (v real_cosine_ops, id) WITH (leaf_size = 16, branching = 8);
 	CREATE TABLE queries AS SELECT i AS id, clustered_vector(12, 15) AS q FROM generate_series(1, 20) i});
 
 # The answers of both servers to the same queries, and the soundness of both.
@@ -54,7 +54,7 @@ sub agrees
 }
 
 $primary->safe_psql('postgres',
-	'CREATE INDEX items_v ON items USING hvtree (v) WITH (leaf_size = 32, branching = 16, spill = on)');
+	'CREATE INDEX items_v ON items USING hvtree (v, id) WITH (leaf_size = 32, branching = 16, spill = on)');
 agrees('after a build', 'items', 'items_v', '<->');
 
 $primary->safe_psql('postgres', q{

@@ -17,7 +17,7 @@ vector_functions($node);
 $node->safe_psql('postgres', q{
 	SELECT setseed(0.4);
 	CREATE TABLE items (id bigint GENERATED ALWAYS AS IDENTITY, v real[]);
-	CREATE INDEX items_v ON items USING hvtree (v) WITH (leaf_size = 8, branching = 8, spill = on);
+	CREATE INDEX items_v ON items USING hvtree (v, id) WITH (leaf_size = 8, branching = 8, spill = on);
 	CREATE TABLE late (id int, v real[])});
 
 # pgbench in the background; the caller waits for it with finish()

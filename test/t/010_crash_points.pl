@@ -74,9 +74,9 @@ my $prepare = q{
 	SELECT setseed(0.7);
 	CREATE TABLE items (id bigint GENERATED ALWAYS AS IDENTITY, cluster int, v real[]);
 	INSERT INTO items (cluster, v) SELECT i % 9, vector_near(8, i % 9) FROM generate_series(1, 225) i;
-	CREATE INDEX items_v ON items USING hvtree (v) WITH (leaf_size = 8, branching = 8, spill = on);
+	CREATE INDEX items_v ON items USING hvtree (v, id) WITH (leaf_size = 8, branching = 8, spill = on);
 	CREATE TABLE young (id bigint GENERATED ALWAYS AS IDENTITY, cluster int, v real[]) WITH (parallel_workers = 1);
-	CREATE INDEX young_v ON young USING hvtree (v) WITH (leaf_size = 8, branching = 8);
+	CREATE INDEX young_v ON young USING hvtree (v, id) WITH (leaf_size = 8, branching = 8);
 	INSERT INTO young (cluster, v) SELECT 0, vector_near(8, 0) FROM generate_series(1, 7) i;
 };
 

@@ -40,8 +40,8 @@ check_functions($primary);
 $primary->safe_psql('postgres', q{
 	SELECT setseed(0.41);
 	CREATE TABLE items (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v real[]);
-	CREATE INDEX items_l2 ON items USING hvtree (v) WITH (leaf_size = 8, branching = 8);
-	CREATE INDEX items_cosine ON items USING hvtree (v real_cosine_ops) WITH (leaf_size = 8, branching = 8, spill = on);
+	CREATE INDEX items_l2 ON items USING hvtree (v, id) WITH (leaf_size = 8, branching = 8);
+	CREATE INDEX items_cosine ON items USING hvtree (v real_cosine_ops, id) WITH (leaf_size = 8, branching = 8, spill = on);
 	CREATE TABLE queries AS SELECT i AS id, clustered_vector(6, 40) AS q FROM generate_series(1, 60) i;
 	CREATE UNLOGGED TABLE unlogged (id int, v real[]);
 	CREATE INDEX unlogged_v ON unlogged USING hvtree (v) WITH (leaf_size = 8, branching = 8);

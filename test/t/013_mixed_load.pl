@@ -33,8 +33,8 @@ sub sql
 sql(q{
 	CREATE TABLE items (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v real[], note int NOT NULL DEFAULT 0)
 	WITH (fillfactor = 80);
-	CREATE INDEX items_l2 ON items USING hvtree (v) WITH (leaf_size = 8, branching = 8);
-	CREATE INDEX items_cosine ON items USING hvtree (v real_cosine_ops) WITH (leaf_size = 8, branching = 8, spill = on);
+	CREATE INDEX items_l2 ON items USING hvtree (v, id) WITH (leaf_size = 8, branching = 8);
+	CREATE INDEX items_cosine ON items USING hvtree (v real_cosine_ops, id) WITH (leaf_size = 8, branching = 8, spill = on);
 	CREATE INDEX items_ip ON items USING hvtree (v real_ip_ops) WITH (leaf_size = 12, branching = 8, spill = off);
 	CREATE INDEX items_note ON items (note);
 	-- vectors out of line: those of dead rows go at any moment

@@ -138,7 +138,7 @@ sql(q{
 	CREATE TABLE model AS SELECT i AS id, clustered_vector(8, 40) AS v FROM generate_series(1, 3000) i;
 	CREATE TABLE items (id int, v real[]);
 	INSERT INTO items SELECT * FROM model;
-	CREATE INDEX items_v ON items USING hvtree (v) WITH (leaf_size = 8, branching = 8, spill = on);
+	CREATE INDEX items_v ON items USING hvtree (v, id) WITH (leaf_size = 8, branching = 8, spill = on);
 	ANALYZE});
 
 # Runs commands each of which ends after 1 to MOST milliseconds, and tests the
