@@ -73,6 +73,10 @@ number_of(const Node *node, ParamListInfo params, double null, double *number)
 	ParamExternData space = {0};
 	const ParamExternData *param = &space;
 
+	/* LIMIT casts what is no bigint */
+	if (node != NULL && IsA(node, FuncExpr) &&
+		((const FuncExpr *) node)->funcid == F_INT8_INT4)
+		node = linitial(((const FuncExpr *) node)->args);
 	if (node != NULL && IsA(node, Const))
 	{
 		space.ptype = ((const Const *) node)->consttype;

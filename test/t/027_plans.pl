@@ -3,9 +3,9 @@
 # below it fetches the whole table.
 #
 # Queries of many shapes (HV_SHAPES, a pattern) come from a seed (HV_SEED),
-# HV_CASES of them.  Each runs by the index and without it.  Where all rows are wanted, or no more pass than
-# are wanted, the answers must be alike; else there must be as many rows, in
-# order, and most of the nearest among them.
+# HV_CASES of them.  Each runs by the index and without it.  Where all rows are
+# wanted, or no more pass than are wanted, the answers must be alike; else there
+# must be as many rows, in order, and most of the nearest among them.
 
 use strict;
 use warnings;
@@ -212,7 +212,7 @@ sub shapes
 		window_whole => ["SELECT id, " . one_of('percent_rank()', 'ntile(4)', 'cume_dist()') . " OVER (ORDER BY $by), $by AS d FROM $t WHERE $f ORDER BY $by LIMIT $k", $k, all => 1],
 		window_total => ["SELECT id, count(*) OVER () AS w, $by AS d FROM $t WHERE $f ORDER BY $by LIMIT $k", $k, all => 1],
 		window_rest => ["SELECT id, count(*) OVER (ORDER BY $by ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), $by AS d FROM $t WHERE $f ORDER BY $by LIMIT $k", $k, all => 1],
-		window_total_within => ["SELECT id, d FROM (SELECT id, count(*) OVER () AS w, $by AS d FROM $t WHERE $f ORDER BY $by) s LIMIT $k", $k, all => 1],
+		window_total_within => ["SELECT id, w, d FROM (SELECT id, count(*) OVER () AS w, $by AS d FROM $t WHERE $f ORDER BY $by) s LIMIT $k", $k, all => 1],
 		window_all => ["SELECT id, rank() OVER (ORDER BY $by), $by AS d FROM $t WHERE $f", 0],
 
 		# nodes that rely on the order
@@ -495,7 +495,8 @@ foreach my $name (sort keys %met)
 }
 my $sum = 0;
 $sum += $_ foreach @recalls;
-cmp_ok($sum / @recalls, '>=', 0.92, sprintf('mean recall %.3f of %d answers', $sum / @recalls, scalar @recalls));
+cmp_ok($sum / @recalls, '>=', 0.92, sprintf('mean recall %.3f of %d answers', $sum / @recalls, scalar @recalls))
+  if @recalls;
 
 $node->stop;
 done_testing();
