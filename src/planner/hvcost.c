@@ -28,6 +28,9 @@
  *		(hvlimit.h).  Each row costs a random page then, whatever the cache
  *		holds.
  *
+ *	  - A partial index knows how many rows it has; the planner guesses how many
+ *		pass its condition.
+ *
  *	  What is reported of that:
  *
  *	  - Every other plan computes the distance of each row that passes the
