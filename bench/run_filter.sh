@@ -12,6 +12,7 @@
 #	index forced, then as it decides with an index that has both columns as key columns,
 #	then with that one forced.
 #
+#	STEPS			(default "plain keys") the first two, the last two
 #	HV_DATA			folder of vector sets
 #	QUERIES			(default 100; each also runs as a sequential scan)
 #	FORCED_QUERIES	with the index forced (default 20: the whole index may have
@@ -23,6 +24,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cluster.sh"
 
+steps=${STEPS:-plain keys}
 data=${HV_DATA:-}
 base=$data/fashion-mnist-784-base.u8bin.gz
 query=$data/fashion-mnist-784-query.u8bin.gz
@@ -68,13 +70,17 @@ for column in chance near; do
 		filters+=(--filter "$column < $share")
 	done
 done
-measure planner --queries "${QUERIES:-100}" --create '' --session maintenance_work_mem=1GB
-measure forced --queries "${FORCED_QUERIES:-20}" \
-	--session enable_seqscan=off --session enable_sort=off
-"$cluster_bin/psql" -qX -v ON_ERROR_STOP=1 -c "
-	SET maintenance_work_mem = '1GB';
-	DROP INDEX filtered_hv;
-	CREATE INDEX filtered_hv ON filtered USING hvtree (embedding, chance, near)"
-measure keys --queries "${QUERIES:-100}"
-measure keys-forced --queries "${FORCED_QUERIES:-20}" \
-	--session enable_seqscan=off --session enable_sort=off
+if [[ $steps == *plain* ]]; then
+	measure planner --queries "${QUERIES:-100}" --create '' --session maintenance_work_mem=1GB
+	measure forced --queries "${FORCED_QUERIES:-20}" \
+		--session enable_seqscan=off --session enable_sort=off
+fi
+if [[ $steps == *keys* ]]; then
+	"$cluster_bin/psql" -qX -v ON_ERROR_STOP=1 -c "
+		SET maintenance_work_mem = '1GB';
+		DROP INDEX IF EXISTS filtered_hv_l2;
+		CREATE INDEX filtered_hv_l2 ON filtered USING hvtree (embedding, chance, near)"
+	measure keys --queries "${QUERIES:-100}"
+	measure keys-forced --queries "${FORCED_QUERIES:-20}" \
+		--session enable_seqscan=off --session enable_sort=off
+fi

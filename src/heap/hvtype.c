@@ -34,21 +34,21 @@ PG_FUNCTION_INFO_V1(hvtree_real_cosine_support);
 
 static const HvTypeInfo real_l2_info = {
 	.metric = HV_METRIC_L2,
-	.value_bytes = sizeof(float4),
+	.value_bits = 8 * sizeof(float4),
 	.open = HvTypeOpenRealArray,
 	.open_stored = HvTypeOpenStoredRealArray
 };
 
 static const HvTypeInfo real_ip_info = {
 	.metric = HV_METRIC_IP,
-	.value_bytes = sizeof(float4),
+	.value_bits = 8 * sizeof(float4),
 	.open = HvTypeOpenRealArray,
 	.open_stored = HvTypeOpenStoredRealArray
 };
 
 static const HvTypeInfo real_cosine_info = {
 	.metric = HV_METRIC_COSINE,
-	.value_bytes = sizeof(float4),
+	.value_bits = 8 * sizeof(float4),
 	.open = HvTypeOpenRealArray,
 	.open_stored = HvTypeOpenStoredRealArray
 };

@@ -45,7 +45,7 @@ typedef struct HvVectorView
 typedef struct HvTypeInfo
 {
 	HvMetric	metric;
-	int			value_bytes;	/* of one dimension, as stored */
+	int			value_bits;		/* of one dimension, as stored */
 
 	/*
 	 * Fills view from a non-null value of the type.  values points into the

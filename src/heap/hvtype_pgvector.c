@@ -117,7 +117,7 @@ open_halfvec(Datum value, HvVectorView *view)
 #define VECTOR_INFO(the_metric) \
 	{ \
 		.metric = the_metric, \
-		.value_bytes = sizeof(float4), \
+		.value_bits = 8 * sizeof(float4), \
 		.open = open_vector, \
 		.open_stored = open_stored_vector \
 	}
@@ -125,7 +125,7 @@ open_halfvec(Datum value, HvVectorView *view)
 #define HALFVEC_INFO(the_metric) \
 	{ \
 		.metric = the_metric, \
-		.value_bytes = sizeof(uint16), \
+		.value_bits = 8 * sizeof(uint16), \
 		.open = open_halfvec, \
 		.open_stored = open_stored_halfvec \
 	}

@@ -182,7 +182,7 @@ read_model(ScanModel *model)
 
 		HvMetaRecall(relation, &model->meta);
 		HvOptionsForScan(relation, &options);
-		model->vector_bytes = (double) model->meta.dim * HvTypeInfoFor(relation)->value_bytes;
+		model->vector_bytes = model->meta.dim * HvTypeInfoFor(relation)->value_bits / 8.0;
 		index_close(relation, NoLock);
 	}
 	HvSizingInit(&model->sizing, &model->meta, &options);
