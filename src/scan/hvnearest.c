@@ -212,11 +212,16 @@ sent_by_all(const HvScan *state)
 	return state->parallel ? HvParallelTotal(state->parallel, HV_ROWS_SENT) : state->sent;
 }
 
-/* Tuples met for each row that is visible and satisfies the conditions. */
+/*
+ * Tuples met for each of the nearest rows, of those that are visible and satisfy
+ * the conditions.  When they were found counts, not how many there have been
+ * since: where rows that pass begin far from the query, the nearest of them are
+ * as far away as all that was met before.
+ */
 static double
-tuples_a_row(const HvScan *state)
+tuples_a_row(const HvScan *state, double rank)
 {
-	return HvSearchTuplesACandidate(&state->search) *
+	return HvSearchTuplesFor(&state->search, rank) / rank *
 		Max((double) state->fetched / Max(state->visible, 1), 1);
 }
 
@@ -253,7 +258,7 @@ next_goal(HvScan *state)
 	Assert(state->started && rank >= 1);
 	if (state->everything_first)
 		return goal;
-	HvSizingSetTuples(&state->search.sizing, tuples_a_row(state));
+	HvSizingSetTuples(&state->search.sizing, tuples_a_row(state, rank));
 	size_goals(state, rank);
 	goal = state->sizes;
 	if (goal.stop == 0)

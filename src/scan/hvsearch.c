@@ -74,6 +74,8 @@ prepare(HvSearch *search)
 	HvOptionsForScan(search->relation, &options);
 	HvSizingInit(&search->sizing, &search->index->meta, &options);
 	HvSizingSetRows(&search->sizing, search->rows);
+	if (search->conditions)
+		HvSizingSetConditions(&search->sizing);
 	if (search->index->meta.dim == 0)
 	{
 		search->exhausted = true;
@@ -139,11 +141,33 @@ HvSearchIsOnePage(const HvSearch *search)
 }
 
 double
-HvSearchTuplesACandidate(const HvSearch *search)
+HvSearchTuplesFor(const HvSearch *search, double k)
 {
+	const HvLeafScorer *scorer = &search->scorer;
+	double		low = 1;
+	double		high = scorer->codes;
+	double		met = scorer->tuples;
+	double		rise;
+	int			level = 0;
+
+	Assert(k >= 1);
 	if (search->conditions == NULL)
-		return 1;
-	return Max((double) search->scorer.tuples / Max(search->scorer.codes, 1), 1);
+		return k;
+	if (k >= scorer->codes)
+		return Max(k * scorer->tuples / Max(scorer->codes, 1), k);
+	while (level + 1 < search->met_levels && 2 * low <= k)
+	{
+		low *= 2;
+		level++;
+	}
+	if (level + 1 < search->met_levels)
+	{
+		high = 2 * low;
+		met = search->met[level + 1];
+	}
+	met = search->met[level] + (k - low) / (high - low) * (met - search->met[level]);
+	rise = (scorer->codes / k) / (scorer->tuples / met);
+	return Max(met * Max(rise, 1), k);
 }
 
 int
@@ -208,6 +232,15 @@ count_leaf(HvSearch *search, BlockNumber block, int tuples)
 		search->seen_leaves = bms_add_member(search->seen_leaves, (int) block);
 }
 
+/* Notes how many tuples have been met, if the candidates have doubled. */
+static void
+note_met(HvSearch *search)
+{
+	while (search->met_levels < HV_MET_LEVELS &&
+		   search->scorer.codes >= INT64CONST(1) << search->met_levels)
+		search->met[search->met_levels++] = search->scorer.tuples;
+}
+
 /*
  * Adds the tuples of a leaf, locked and then released, to the candidates, where
  * "out" has room for them, if the leaf is ours or has a stamp above newer_than.
@@ -234,6 +267,7 @@ score_page(HvSearch *search, BlockNumber block, bool mine, Page page, Buffer buf
 	if (!is_leaf)
 		return InvalidBlockNumber;
 
+	note_met(search);
 	HvCandidatesAdded(&search->candidates, n);
 	count_leaf(search, block, n);
 	return other_half;
@@ -483,7 +517,7 @@ HvSearchAccount(const HvSearch *search, HvScanStats *stats)
 		stats->tuples[level] = search->descent.tuples[level];
 	}
 	stats->pages[0] = search->leaves_read;
-	stats->tuples[0] = search->leaf_tuples;
+	stats->tuples[0] = search->scorer.tuples;
 	stats->codes_scored = search->scorer.codes;
 	stats->candidates = search->scorer.refined;
 }

@@ -29,6 +29,9 @@
 #include "tree/hvmeta.h"
 #include "tree/hvsizing.h"
 
+/* enough for 2^39 rows */
+#define HV_MET_LEVELS	40
+
 typedef struct HvSearch
 {
 	Relation	relation;
@@ -48,7 +51,9 @@ typedef struct HvSearch
 	HvCandidates candidates;
 	Bitmapset  *seen_leaves;	/* blocks of the leaves read, unless they are claimed */
 	int			leaves_read;
-	int64		leaf_tuples;
+	int64		leaf_tuples;	/* of them that are candidates */
+	int64		met[HV_MET_LEVELS]; /* tuples met when 2^i of them satisfied the conditions */
+	int			met_levels;		/* of these that are known */
 	int64		cutoff_tuples;	/* of them when the scorer's cutoff was taken */
 	bool		exhausted;		/* every tuple is among the candidates */
 	HvInstrument *instrument;
@@ -74,9 +79,10 @@ extern void HvSearchBegin(HvSearch *search, Relation relation, const HvVectorVie
 						  HvInstrument *instrument);
 
 /*
- * How many tuples were met for each that is a candidate: 1 without conditions.
+ * How many tuples are met before k of them satisfy the conditions: as it was, or
+ * where fewer have been found, as it has been so far.  k without conditions.
  */
-extern double HvSearchTuplesACandidate(const HvSearch *search);
+extern double HvSearchTuplesFor(const HvSearch *search, double k);
 
 /* Leaves read so far, by all participants. */
 extern int	HvSearchLeaves(const HvSearch *search);

@@ -56,6 +56,12 @@
  */
 #define MARGIN				1.7f
 
+/*
+ * The least margin with conditions.  Rows that pass and are far from the query are
+ * all at about the same distance.
+ */
+#define CONDITIONS_MARGIN	1.2f
+
 /* leaves for each further row: see fixed_leaves */
 #define LEAVES_A_ROW		1.0
 
@@ -157,7 +163,6 @@ point_at(const HvSizing *sizing, double rows)
 	double		k = rows * sizing->tuples_a_row;
 	const HvCurvePoint *last = &sizing->at[HV_CURVE_RANKS - 1];
 	double		end = HvCurveRank(HV_CURVE_RANKS - 1);
-	double		power;
 	HvCurvePoint point = *last;
 
 	Assert(sizing->measured && sizing->tuples_a_row >= 1);
@@ -171,12 +176,27 @@ point_at(const HvSizing *sizing, double rows)
 			return mix_points(&sizing->at[i - 1], &sizing->at[i],
 							  log(k / low) / log(HvCurveRank(i) / low));
 	}
-	power = Min(Max(log(last->leaves / last[-1].leaves) /
-					log(end / HvCurveRank(HV_CURVE_RANKS - 2)), LEAST_POWER), 1.0);
-	point.leaves *= pow(k / end, power);
-	point.read *= pow(k / end, power);
+	point.leaves *= pow(k / end, sizing->power);
+	point.read *= pow(k / end, sizing->power);
 	point.fetches *= k / end;
 	return point;
+}
+
+/*
+ * The power that takes the leaves for the last rank to all leaves for all rows;
+ * at least what the last two ranks say.
+ */
+static double
+power_beyond(const HvSizing *sizing, const HvCurve *curve)
+{
+	const HvCurvePoint *last = &sizing->at[HV_CURVE_RANKS - 1];
+	double		end = HvCurveRank(HV_CURVE_RANKS - 1);
+	double		power = Max(log(last->leaves / last[-1].leaves) /
+							log(end / HvCurveRank(HV_CURVE_RANKS - 2)), LEAST_POWER);
+
+	if (curve->rows > 2 * end && curve->leaves > last->leaves)
+		power = Max(power, log(curve->leaves / last->leaves) / log(curve->rows / end));
+	return Min(power, 1.0);
 }
 
 void
@@ -192,7 +212,10 @@ HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall)
 	sizing->margin = MARGIN;
 	sizing->probes = AUTO_PROBES * effort(target);
 	if (sizing->measured)
+	{
 		read_curve(sizing, curve, target);
+		sizing->power = power_beyond(sizing, curve);
+	}
 	HvSizingSetRows(sizing, 0);
 }
 
@@ -209,6 +232,14 @@ HvSizingSetRows(HvSizing *sizing, double rows)
 			sizing->margin = Max(sizing->margin, sizing->at[i].margin);
 	}
 	sizing->cutoff_rank = (int) Min(Max(256, 4 * Max(rows, sizing->rerank)), 1e6);
+}
+
+void
+HvSizingSetConditions(HvSizing *sizing)
+{
+	sizing->margin = Max(sizing->margin, CONDITIONS_MARGIN);
+	for (int i = 0; i < HV_CURVE_RANKS && sizing->measured; i++)
+		sizing->margin = Max(sizing->margin, sizing->at[i].margin);
 }
 
 void

@@ -24,6 +24,7 @@ typedef struct HvSizing
 	double		tuples_a_row;	/* met for each row that counts: more than 1 where many
 								 * are dead, or fail conditions */
 	HvCurvePoint at[HV_CURVE_RANKS];	/* of the curve, for the target */
+	double		power;			/* leaves grow by this power of the rows beyond it */
 	bool		by_hand;		/* probes are what the user has set */
 	double		dither;			/* 0 .. 1, see HvSizingDither */
 	double		probes;			/* set or by rule: leaves before the first ten rows */
@@ -42,6 +43,12 @@ extern void HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double tar
 
 /* For a query that wants so many rows; 0 = unknown, as after Init. */
 extern void HvSizingSetRows(HvSizing *sizing, double rows);
+
+/*
+ * Says that rows must satisfy conditions, after SetRows: the nearest of those that
+ * do may be far away, where estimates do not tell them apart.
+ */
+extern void HvSizingSetConditions(HvSizing *sizing);
 
 /*
  * Says how many tuples a scan has met for each row that counts: one that is

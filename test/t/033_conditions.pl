@@ -279,4 +279,57 @@ for my $round (1 .. ($ENV{HV_ROUNDS} // 3))
 	check_round("table $round, changed");
 }
 
+# --- recall: what passes is spread evenly, or lies together, near the query or far away
+
+my $queries = $ENV{HV_QUERIES} // 30;
+
+sql(qq{
+	SELECT setseed(@{[ ($seed % 1000) / 1000 ]});
+	DROP TABLE t;
+	CREATE TABLE t AS
+	WITH c AS (SELECT i AS cluster, array_agg(4 * random()) AS at FROM generate_series(0, 39) i, generate_series(1, 32) j GROUP BY i)
+	SELECT id, random()::real AS chance, v, NULL::real AS near
+	FROM (SELECT id, array_agg((c.at[j] + sqrt(-2 * ln(1 - random())) * cos(6.28318 * random()))::real ORDER BY j) AS v
+		FROM generate_series(1, 8000) id JOIN c ON c.cluster = id % 40, generate_series(1, 32) j GROUP BY id) r;
+	UPDATE t SET near = r.near FROM
+		(SELECT id, percent_rank() OVER (ORDER BY v <-> (SELECT v FROM t WHERE id = 7))::real AS near FROM t) r
+		WHERE r.id = t.id;
+	CREATE TABLE asked AS SELECT v FROM t WHERE id % (8000 / $queries) = 3;
+	VACUUM FULL t;
+	CREATE INDEX t_v ON t USING hvtree (v, chance, near);
+
+	CREATE FUNCTION recall_with(cond text, k int) RETURNS float8 LANGUAGE plpgsql AS
+	\$\$
+	DECLARE
+		q real[];
+		exact float8[];
+		got float8[];
+		found float8 := 0;
+	BEGIN
+		FOR q IN SELECT v FROM asked LOOP
+			SET LOCAL enable_indexscan = off;
+			SET LOCAL enable_seqscan = on;
+			EXECUTE format('SELECT array_agg(d) FROM (SELECT v <-> \$1 AS d FROM t WHERE %s ORDER BY 1 LIMIT %s) s', cond, k) INTO exact USING q;
+			SET LOCAL enable_indexscan = on;
+			SET LOCAL enable_seqscan = off;
+			EXECUTE format('SELECT array_agg(d) FROM (SELECT v <-> \$1 AS d FROM t WHERE %s ORDER BY v <-> \$1 LIMIT %s) s', cond, k) INTO got USING q;
+			IF cardinality(got) IS DISTINCT FROM cardinality(exact) THEN
+				RAISE EXCEPTION '% rows of %', cardinality(got), cardinality(exact);
+			END IF;
+			found := found + (SELECT count(*)::float8 / cardinality(exact) FROM unnest(got) d WHERE d <= exact[cardinality(exact)]);
+		END LOOP;
+		RETURN found / (SELECT count(*) FROM asked);
+	END
+	\$\$});
+foreach my $condition (map { my $share = $_; map { "$_ < $share" } qw(chance near) } 0.5, 0.1, 0.01, 0.001)
+{
+	foreach my $k (1, 10, 100)
+	{
+		my $recall = sql("SELECT round(recall_with('$condition', $k)::numeric, 3)");
+
+		# thirty queries: what is promised, less what chance takes
+		cmp_ok($recall, '>=', $k == 1 ? 0.83 : 0.9, "$condition: recall\@$k is $recall");
+	}
+}
+
 done_testing();
