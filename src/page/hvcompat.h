@@ -42,10 +42,15 @@
 #endif
 #include "utils/acl.h"
 #include "utils/guc.h"
-#include "utils/pg_locale.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
+
+/* without ICU's own headers, which need not be installed */
+#pragma push_macro("USE_ICU")
+#undef USE_ICU
+#include "utils/pg_locale.h"
+#pragma pop_macro("USE_ICU")
 
 #if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 190000
 #error "hvindex supports PostgreSQL 14 to 18"
