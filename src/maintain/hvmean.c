@@ -334,17 +334,6 @@ HvMeanReview(HvIndex *index, HvHeap *heap, int64 *rows_read)
 	return true;
 }
 
-/* Has a tree just grown to a size at which its mean is reviewed? */
-static bool
-is_review_due(uint32 leaves)
-{
-	double		next = FIRST_REVIEW;
-
-	while (next < leaves)
-		next = ceil(next * REVIEW_GROWTH);
-	return next == leaves;
-}
-
 void
 HvMeanReviewAfterSplit(HvIndex *index, HvHeap *heap)
 {
@@ -354,6 +343,7 @@ HvMeanReviewAfterSplit(HvIndex *index, HvHeap *heap)
 	Assert(HvStoreStructureIsLocked(index->relation));
 	if (index->meta.flags & HV_META_CONVERTING)
 		HvConvertNext(index, heap, limit);
-	else if (is_review_due(index->meta.leaves) && HvMeanReview(index, heap, &rows_read))
+	else if (HvMetaIsLookDue(index->meta.leaves, FIRST_REVIEW, REVIEW_GROWTH) &&
+			 HvMeanReview(index, heap, &rows_read))
 		HvConvertNext(HvIndexOpen(index->relation), heap, limit);
 }

@@ -33,6 +33,7 @@
 #include "arithmetic/hvkmeans.h"
 #include "maintain/hvconvert.h"
 #include "maintain/hvmean.h"
+#include "maintain/hvreach.h"
 #include "maintain/hvreassign.h"
 #include "maintain/hvsplit.h"
 #include "storage/hvdebug.h"
@@ -395,13 +396,20 @@ HvSplitLeaf(Relation relation, Relation heap, BlockNumber leaf)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	HvHeap	   *reader;
+	HvIndex    *index;
+	uint32		leaves;
 
 	HvStoreLockStructure(relation);
 	reader = HvHeapBeginAll(heap, relation, context);
-	split_page(HvIndexOpen(relation), reader, leaf, 0);
-	HvMeanReviewAfterSplit(HvIndexOpen(relation), reader);
+	index = HvIndexOpen(relation);
+	leaves = index->meta.leaves;
+	split_page(index, reader, leaf, 0);
+	index = HvIndexOpen(relation);
+	HvMeanReviewAfterSplit(index, reader);
 	HvHeapEnd(reader);
 	HvStoreUnlockStructure(relation);
+	if (index->meta.leaves > leaves)
+		HvReachMeasure(heap, relation, index->meta.leaves);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -440,16 +440,25 @@ measure_rows(HvTracer *tracer, int neighbors, HvTraceRow *rows)
 	return n;
 }
 
-/* Traces a vector that is the row "id", or none if that is 0. */
+/* Finds what is near the vector that is the row "id", or none if that is 0. */
+static bool
+search(HvTracer *tracer, uint64 id)
+{
+	if (!begin_query(tracer, id) || !read_leaves(tracer))
+		return false;
+	move_own_leaf(tracer);
+	drop_copies(tracer);
+	return true;
+}
+
+/* Traces that vector. */
 static bool
 trace_values(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
 {
 	HvTraceRow *rows;
 
-	if (!begin_query(tracer, id) || !read_leaves(tracer))
+	if (!search(tracer, id))
 		return false;
-	move_own_leaf(tracer);
-	drop_copies(tracer);
 	rows = palloc(most_fetches(neighbors) * sizeof(HvTraceRow));
 	trace->nrows = measure_rows(tracer, neighbors, rows);
 	trace->rows = rows;
@@ -484,6 +493,34 @@ HvTraceRowQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace)
 	if (done)
 		keep_trace(trace);
 	return done;
+}
+
+int
+HvTraceRowLeaves(HvTracer *tracer, uint64 id, int neighbors, int *leaves)
+{
+	MemoryContext old = MemoryContextSwitchTo(tracer->context);
+	int			n = 0;
+
+	MemoryContextReset(tracer->context);
+	if (read_row(tracer, id) && search(tracer, id))
+	{
+		HvKeyed    *order = palloc(Max(tracer->nfound, 1) * sizeof(HvKeyed));
+
+		n = Min(neighbors, tracer->nfound);
+		for (int i = 0; i < tracer->nfound; i++)
+		{
+			float		estimate = tracer->found[i].estimate;
+
+			order[i].key = isfinite(estimate) ? estimate : FLT_MAX;
+			order[i].extra = tracer->found[i].leaf;
+			order[i].id = tracer->found[i].id;
+		}
+		HvSelectSmallest(order, tracer->nfound, n);
+		for (int i = 0; i < n; i++)
+			leaves[i] = (int) order[i].extra;
+	}
+	MemoryContextSwitchTo(old);
+	return n;
 }
 
 bool

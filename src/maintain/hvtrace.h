@@ -58,7 +58,13 @@ extern void HvTracerNarrow(HvTracer *tracer, int width);
  */
 extern bool HvTraceRowQuery(HvTracer *tracer, uint64 id, int neighbors, HvTrace *trace);
 
-/* The same for a vector of the index's dimensions, whether it is a row or not. */
+/*
+ * Which leaves hold the neighbors of that row, as their codes tell: no row but that is
+ * read.  Returns how many neighbors there are, 0 where the row cannot be a query.
+ */
+extern int	HvTraceRowLeaves(HvTracer *tracer, uint64 id, int neighbors, int *leaves);
+
+/* HvTraceRowQuery for a vector of the index's dimensions, whether it is a row or not. */
 extern bool HvTraceGivenQuery(HvTracer *tracer, const float *values, int neighbors,
 							  HvTrace *trace);
 

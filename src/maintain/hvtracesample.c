@@ -124,6 +124,14 @@ compare_ints(const void *a, const void *b)
 	return ia < ib ? -1 : (ia > ib ? 1 : 0);
 }
 
+/* The leaves, counted from the nearest, that hold a share of what lies in these. */
+static int
+leaves_for(int *leaves, int n, double share)
+{
+	qsort(leaves, n, sizeof(int), compare_ints);
+	return n > 0 ? leaves[(int) (share * (n - 1))] : 0;
+}
+
 /*
  * Twice the leaves that hold nearly all of so many neighbors of the traces
  * made so far.
@@ -133,16 +141,14 @@ width_for(const HvTraceSample *set, int neighbors)
 {
 	int		   *leaves = palloc(Max(set->count, 1) * neighbors * sizeof(int));
 	int			n = 0;
-	int			width = LEAST_WIDTH;
+	int			width;
 
 	for (int t = 0; t < set->count; t++)
 	{
 		for (int i = 0; i < Min(set->traces[t].nrows, neighbors); i++)
 			leaves[n++] = set->traces[t].rows[i].leaf;
 	}
-	qsort(leaves, n, sizeof(int), compare_ints);
-	if (n > 0)
-		width = Max(width, 2 * leaves[(int) (FAR_SHARE * (n - 1))]);
+	width = Max(2 * leaves_for(leaves, n, FAR_SHARE), LEAST_WIDTH);
 	pfree(leaves);
 	return width;
 }
@@ -237,4 +243,33 @@ HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap, const HvGive
 		set->counts[rank] = set->count;
 		set->widths[rank] = width;
 	}
+}
+
+int
+HvTraceSampleReach(HvIndex *index, HvHeap *heap, int queries, int neighbors, double share)
+{
+	Work		work = {.index = index, .random = index->meta.seed + index->meta.leaves};
+	HvTracer   *tracer = HvTracerBegin(index, heap,
+									   Max(Min(HV_TRACE_WIDTH, index->meta.leaves), 2));
+	int		   *leaves = palloc(queries * neighbors * sizeof(int));
+	int			made = 0;
+	int			n = 0;
+
+	for (int tries = 0; tries < queries * MOST_TRIES && made < queries &&
+		 work.failures < MOST_FAILURES + made; tries++)
+	{
+		uint64		id;
+		int			found;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!pick_row(&work, &id))
+			continue;
+		found = HvTraceRowLeaves(tracer, id, neighbors, leaves + n);
+		n += found;
+		if (found > 0)
+			made++;
+		else
+			work.failures++;
+	}
+	return made < queries / 2 ? 0 : leaves_for(leaves, n, share);
 }

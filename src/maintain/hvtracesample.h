@@ -44,4 +44,11 @@ typedef struct HvGivenQueries
 extern void HvTraceSampleMake(HvTraceSample *set, HvIndex *index, HvHeap *heap,
 							  const HvGivenQueries *given, HvProgress *progress);
 
+/*
+ * How many leaves hold that share of a few neighbors of so many rows, chosen by the seed
+ * of the index and its size.  0 where too few rows could be traced to tell.
+ */
+extern int	HvTraceSampleReach(HvIndex *index, HvHeap *heap, int queries, int neighbors,
+							   double share);
+
 #endif							/* HVTRACESAMPLE_H */

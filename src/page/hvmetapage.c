@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 
 #include "arithmetic/hvspace.h"
@@ -98,6 +99,8 @@ verify_tree(const HvMetaData *meta)
 	if ((meta->height > 0 && meta->leaves == 0) || !is_amount(meta->rows) ||
 		!is_amount(meta->tuples))
 		return "has a number of leaves or rows that cannot be";
+	if (meta->reach > meta->reach_leaves || meta->reach_leaves > INT_MAX)
+		return "has a number of leaves to read that cannot be";
 	if (meta->spill > 1 || (meta->flags & ~HV_META_CONVERTING) != 0)
 		return "has unknown flags";
 	if (!HvSpaceUnitIsSound(meta->unit))

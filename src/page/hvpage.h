@@ -204,7 +204,9 @@ typedef struct HvMetaData
 	HvCurveOrigin curve_origin;
 	uint32		attributes;		/* key columns behind the vector */
 	uint32		attribute_widths[2];	/* of hvattribute.h */
-	uint32		reserved[4];	/* zero */
+	uint32		reach;			/* leaves that ten rows take, hvreach.h; 0 = not known */
+	uint32		reach_leaves;	/* of the index at that time */
+	uint32		reserved[2];	/* zero */
 	HvCurve		curve;			/* zero where the index was never measured */
 } HvMetaData;
 
@@ -294,7 +296,9 @@ HV_DISK_FIELD(HvMetaData, unit, 100);
 HV_DISK_FIELD(HvMetaData, curve_origin, 104);
 HV_DISK_FIELD(HvMetaData, attributes, 124);
 HV_DISK_FIELD(HvMetaData, attribute_widths, 128);
-HV_DISK_FIELD(HvMetaData, reserved, 136);
+HV_DISK_FIELD(HvMetaData, reach, 136);
+HV_DISK_FIELD(HvMetaData, reach_leaves, 140);
+HV_DISK_FIELD(HvMetaData, reserved, 144);
 HV_DISK_FIELD(HvMetaData, curve, 152);
 
 /* what a tree page looks like in one index; follows from the metapage */

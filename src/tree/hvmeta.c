@@ -82,6 +82,30 @@ HvMetaSetCurve(Relation relation, const HvCurve *curve, const HvCurveOrigin *ori
 	HvActionCommit(&action);
 }
 
+void
+HvMetaSetReach(Relation relation, uint32 reach, uint32 leaves)
+{
+	HvAction	action;
+	HvMetaData *meta;
+
+	Assert(reach <= leaves);	/* I1 */
+	HvActionBegin(&action, relation);
+	meta = HvActionOpenMeta(&action);
+	meta->reach = reach;
+	meta->reach_leaves = leaves;
+	HvActionCommit(&action);
+}
+
+bool
+HvMetaIsLookDue(uint32 leaves, uint32 first, double growth)
+{
+	double		next = first;
+
+	while (next < leaves)
+		next = ceil(next * growth);
+	return next == leaves;
+}
+
 /*
  * Copies the floats of one mean page to the end of a mean of n floats, of which
  * *got are there.  Returns what is wrong with the page, or NULL.

@@ -89,9 +89,18 @@ extern void HvMetaSetDim(Relation relation, int dim);
 extern void HvMetaSetCurve(Relation relation, const HvCurve *curve,
 						   const HvCurveOrigin *origin);
 
+/* Stores how many of so many leaves ten rows take (hvreach.h), one WAL record. */
+extern void HvMetaSetReach(Relation relation, uint32 reach, uint32 leaves);
+
 /*
- * The same, and the pages of the means that it names, which HvIndexOpen reads only if
- * they are not in the relation cache.
+ * Has a tree just grown to a size at which it is looked at: to "first" leaves, or by
+ * a factor since?
+ */
+extern bool HvMetaIsLookDue(uint32 leaves, uint32 first, double growth);
+
+/*
+ * The metapage, and the pages of the means that it names, which HvIndexOpen reads only
+ * if they are not in the relation cache.
  */
 extern void HvMetaReadMeans(Relation relation, HvMetaData *meta);
 

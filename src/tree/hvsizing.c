@@ -46,6 +46,7 @@
  * leaves give a recall@10 of .950 to .996 on six real sets and .972 on a
  * million generated vectors, 48 leaves .971 to .997 and .980.  The number does
  * not grow with the rows (twelve leaves hold .95 of that million's nearest).
+ * Rows that form no clusters take more, which the metapage says (known_reach).
  */
 #define AUTO_PROBES			40.0
 
@@ -249,6 +250,29 @@ HvSizingSetTuples(HvSizing *sizing, double tuples_a_row)
 	sizing->tuples_a_row = tuples_a_row;
 }
 
+/* An index that has a curve may have outgrown it. */
+static bool
+has_grown(const HvMetaData *meta)
+{
+	return meta->leaves > CURVE_GROWTH * meta->curve.leaves;
+}
+
+bool
+HvSizingHasCurve(const HvMetaData *meta)
+{
+	return meta->curve.queries > 0 && !has_grown(meta);
+}
+
+/*
+ * Leaves that ten rows take, as a tree that grows has looked last (hvreach.h): where
+ * they are many, they are a share of all leaves.  0 = not known.
+ */
+static double
+known_reach(const HvMetaData *meta)
+{
+	return meta->reach == 0 ? 0 : (double) meta->reach * meta->leaves / meta->reach_leaves;
+}
+
 void
 HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *options)
 {
@@ -261,11 +285,12 @@ HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *opti
 	/* the curve is about scans that do as it says in all respects */
 	HvSizingFromCurve(sizing, probes > 0 || options->rerank > 0 ? &none : &meta->curve,
 					  options->target_recall);
+	sizing->probes *= Max(known_reach(meta) / AUTO_PROBES, 1);
 	sizing->by_hand = probes > 0;
 	if (sizing->by_hand)
 		sizing->probes = probes;
 	sizing->per_level = options->per_level;
-	sizing->grown = sizing->measured && meta->leaves > CURVE_GROWTH * meta->curve.leaves;
+	sizing->grown = sizing->measured && has_grown(meta);
 	sizing->rerank = options->rerank > 0 ? options->rerank : -1;
 	sizing->max_scan_tuples = Max(0, options->max_scan_tuples);
 	HvSizingSetRows(sizing, 0);

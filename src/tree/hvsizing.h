@@ -38,6 +38,9 @@ typedef struct HvSizing
 extern void HvSizingInit(HvSizing *sizing, const HvMetaData *meta,
 						 const HvScanOptions *options);
 
+/* Was an index measured when it was about as large as it is? */
+extern bool HvSizingHasCurve(const HvMetaData *meta);
+
 /* By a curve alone, for a target; by the fixed rules where it is empty. */
 extern void HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall);
 

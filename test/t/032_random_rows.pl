@@ -1,6 +1,7 @@
 # Catches recall on rows that have no structure, uniform random() in 3 to 10 dimensions
 # and queries like them, that is below what the target says for some metric, number of
-# rows wanted or life of the table.
+# rows wanted or life of the table; and a tree of many dimensions that was never
+# vacuumed and is read as if rows formed clusters.
 #
 # All comes from a seed (HV_SEED): HV_CASES tables of HV_ROWS rows, HV_QUERIES queries.
 # Nine are one of each number of dimensions and metric, eighteen each both built and
@@ -27,10 +28,32 @@ sub sql { return $node->safe_psql('postgres', $_[0]) }
 
 sub random_rows
 {
-	my ($n, $dim) = @_;
+	my ($n, $dim, $plus) = @_;
 
-	return "SELECT i AS id, array_agg(random()::real) AS v
+	$plus //= '';
+	return "SELECT i AS id, array_agg((random() $plus)::real) AS v
 		FROM generate_series(1, $n) i, generate_series(1, $dim) j GROUP BY i";
+}
+
+# Rows that have no clusters have their neighbors all over a tree.  Clusters need few
+# leaves, and get no more than the fixed rule reads.
+foreach my $class (qw(real_l2_ops real_cosine_ops))
+{
+	my $ask = "SELECT recall, mean_leaves FROM hvtree_recall('t_v', 'SELECT v FROM asked')";
+	my ($recall, $leaves);
+
+	sql(join ";\n", 'SELECT setseed(' . rand() . ')', 'CREATE TABLE t (id int, v real[])',
+		"CREATE INDEX t_v ON t USING hvtree (v $class)",
+		'CREATE TABLE asked AS ' . random_rows($queries, 64, '- .5'), 'INSERT INTO t ' . random_rows(8000, 64, '- .5'));
+	($recall, $leaves) = split /\|/, sql($ask);
+	cmp_ok($recall, '>=', .93, sprintf('%s, 64 dimensions, never vacuumed: recall@10 is %.3f with %.1f leaves',
+			$class, $recall, $leaves));
+
+	sql(join ";\n", 'TRUNCATE t', 'INSERT INTO t ' . random_rows(8000, 64, '+ sin(i % 20 * j)'));
+	($recall, $leaves) = split /\|/, sql($ask =~ s/asked/t WHERE id <= 100/r);
+	ok($recall >= .93 && $leaves <= 48, sprintf('%s, 64 dimensions, 20 clusters: recall@10 is %.3f with %.1f leaves',
+			$class, $recall, $leaves));
+	sql('DROP TABLE t, asked');
 }
 
 sub recall_holds
