@@ -13,6 +13,7 @@
 #	make bench-load			many clients at a time; ROOT=dir as above
 #	make fuzz TRIALS=n SEED=n	damages indexes at random, and uses them
 #	make style				layers, sizes, indentation
+#	make bump VERSION=x		the next version, everywhere
 #
 # check, demo and bench install missing Debian packages by name first
 # (test/setup.sh) and never write into an installed PostgreSQL: they use a
@@ -48,7 +49,7 @@ PG_CONFIG ?= pg_config
 FOLDER = $(if $(HV_DATA),$(HV_DATA),$(wildcard ../shared/data))
 
 # These targets work before PostgreSQL's headers are installed.
-OWN_TARGETS = check check-matrix demo bench bench-1m bench-growth bench-compare bench-load fuzz style
+OWN_TARGETS = check check-matrix demo bench bench-1m bench-growth bench-compare bench-load fuzz style bump
 OWN_GOALS = $(filter $(OWN_TARGETS),$(MAKECMDGOALS))
 
 ifneq ($(OWN_GOALS),)
@@ -91,6 +92,9 @@ fuzz:
 
 style:
 	@test/style.sh
+
+bump:
+	@packaging/bump.sh "$(VERSION)"
 
 else
 

@@ -1,4 +1,4 @@
-/* sql/hvindex_pgvector--0.1.0.sql */
+/* extension/hvindex_pgvector--0.1.0.sql */
 
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION hvindex_pgvector" to load this file. \quit
@@ -55,14 +55,6 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION hvtree_halfvec_cosine_support(pg_catalog.internal)
 IS 'hvtree support for cosine distance on halfvec';
 
-CREATE FUNCTION hvtree_bit_hamming_support(pg_catalog.internal)
-RETURNS pg_catalog.internal
-AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
-COMMENT ON FUNCTION hvtree_bit_hamming_support(pg_catalog.internal)
-IS 'hvtree support for Hamming distance on bit';
-
 --
 -- Operator classes
 --
@@ -98,11 +90,6 @@ BEGIN
 			$class$, type_schema, type_name, metric, operator_name,
 			CASE metric WHEN 'l2' THEN 'DEFAULT' ELSE '' END);
 	END LOOP;
-	EXECUTE pg_catalog.format($class$
-		CREATE OPERATOR CLASS bit_hamming_ops DEFAULT FOR TYPE pg_catalog."bit" USING hvtree AS
-			OPERATOR 1 %1$I.<~> (pg_catalog."bit", pg_catalog."bit") FOR ORDER BY pg_catalog.float_ops,
-			FUNCTION 1 hvtree_bit_hamming_support(pg_catalog.internal)
-		$class$, type_schema);
 END
 $create$;
 
@@ -135,8 +122,3 @@ COMMENT ON OPERATOR CLASS halfvec_cosine_ops USING hvtree
 IS 'halfvec by cosine distance';
 COMMENT ON OPERATOR FAMILY halfvec_cosine_ops USING hvtree
 IS 'halfvec by cosine distance';
-
-COMMENT ON OPERATOR CLASS bit_hamming_ops USING hvtree
-IS 'bit by Hamming distance';
-COMMENT ON OPERATOR FAMILY bit_hamming_ops USING hvtree
-IS 'bit by Hamming distance';

@@ -2,7 +2,8 @@
 -- Installing, moving and dropping the extension
 --
 
-SELECT extname, extversion, extrelocatable FROM pg_extension WHERE extname = 'hvindex';
+SELECT extname, extversion = default_version AS newest, extrelocatable
+FROM pg_extension JOIN pg_available_extensions ON name = extname WHERE extname = 'hvindex';
 SELECT superuser, trusted, relocatable, requires
 FROM pg_available_extension_versions WHERE name = 'hvindex' AND installed;
 

@@ -22,7 +22,7 @@ complain()
 }
 
 sources=$(ls src/*/*.c src/*/*.h bench/*.c bench/*.h test/unit/*.c test/unit/*.h 2>/dev/null)
-texts="$sources $(ls Makefile hvindex.control META.json src/README ./*.md bench/*.md doc/*.md sql/*.sql extension/* test/*.sh test/t/*.pl test/perl/*.pm bench/*.sh 2>/dev/null)"
+texts="$sources $(ls Makefile hvindex.control META.json src/README ./*.md bench/*.md doc/*.md sql/*.sql extension/* test/*.sh packaging/* test/t/*.pl test/perl/*.pm bench/*.sh 2>/dev/null)"
 tab=$(printf '\t')
 
 complain 'no blanks at the end of a line' "$(grep -nE "[ $tab]+\$" $texts)"
@@ -36,10 +36,12 @@ complain 'lines of prose are at most 80 columns long' "$(awk '
 	/^```/ { code = !code }
 	{ line = $0; gsub(/[^ -~]+/, "x", line) }
 	length(line) > 80 && !code && !/^(\||!\[|    )/ { print FILENAME ":" FNR ": " length(line) }' \
-	src/README README.md CHANGELOG.md bench/README.md doc/*.md)"
+	src/README README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md bench/README.md doc/*.md)"
 complain 'every file ends with a newline' "$(for file in $texts; do
 	[ -z "$(tail -c 1 "$file")" ] || echo "$file"
 done)"
+complain 'every place names the same version (packaging/bump.sh)' "$(packaging/bump.sh |
+	awk '{ print $NF }' | sort -u | sed 1d | grep -q . && packaging/bump.sh)"
 complain 'src/typedefs.list is what test/typedefs.sh prints' \
 	"$(test/typedefs.sh | diff src/typedefs.list -)"
 

@@ -33,7 +33,7 @@
 #include "storage/hvdebug.h"
 #include "tree/hvoptions.h"
 
-HV_MODULE_MAGIC("hvindex", "0.1.0");
+HV_MODULE_MAGIC("hvindex", "0.2.0");
 
 PG_FUNCTION_INFO_V1(hvtree_handler);
 

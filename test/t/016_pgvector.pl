@@ -328,10 +328,11 @@ same_distances('moved_half', 'moved', '(embedding::halfvec(160))', '<->',
 # Made-up scripts, in the extension folder of a private installation only.
 my ($folder) = run_command([ $ENV{PG_CONFIG} // 'pg_config', '--sharedir' ]);
 $folder .= '/extension';
+my $hv_version = sql(q{SELECT extversion FROM pg_extension WHERE extname = 'hvindex'});
 my %script = (
 	"vector--$version--${version}hv" => 'ALTER FUNCTION l2_distance(vector, vector) COST 3;',
-	'hvindex--0.1.0--0.1.0hv' => "COMMENT ON ACCESS METHOD hvtree IS 'newer';",
-	'hvindex_pgvector--0.1.0--0.1.0hv' => "COMMENT ON OPERATOR CLASS vector_l2_ops USING hvtree IS 'newer';");
+	"hvindex--$hv_version--${hv_version}hv" => "COMMENT ON ACCESS METHOD hvtree IS 'newer';",
+	"hvindex_pgvector--$hv_version--${hv_version}hv" => "COMMENT ON OPERATOR CLASS vector_l2_ops USING hvtree IS 'newer';");
 
 END
 {
@@ -353,7 +354,7 @@ SKIP:
 		sql("CREATE DATABASE $database TEMPLATE restored");
 		foreach my $extension (@$order)
 		{
-			my $newer = ($extension eq 'vector' ? $version : '0.1.0') . 'hv';
+			my $newer = ($extension eq 'vector' ? $version : $hv_version) . 'hv';
 
 			$node->safe_psql($database, "ALTER EXTENSION $extension UPDATE TO '$newer'");
 			is( $node->safe_psql($database,
