@@ -7,14 +7,18 @@
 #
 #		built		by CREATE INDEX
 #		grown		by inserts into an empty one, in random order, then VACUUM
-#		churned		and then a third of the rows deleted, VACUUM, inserted again, VACUUM
+#		deleted		and then a third of the rows deleted, before VACUUM
+#		churned		VACUUM, inserted again, VACUUM
 #
-#	The queries are not in the table.
+#	The queries are not in the table.  With KS, recall of other numbers of rows, by
+#	hvtree_recall, one line for each target; and with FACTORS of all vectors times these.
 #
 #	HV_DATA			folder of vector sets
 #	SETS			NAME/METRIC of HV_DATA, text/cosine or model:ROWS:DIM:SEED/METRIC
 #					(default: all sets, text, and 100,000 x 1024 generated)
-#	STATES			(default "built grown churned")
+#	STATES			in this order (default "built grown churned")
+#	KS				(default none; "1 10 20 100 1000")
+#	FACTORS			(default 1)
 #	TARGETS			(default .90,.95,.99)
 #	QUERIES			(default 1000; as many as the set has)
 #	SHARED_BUFFERS	of the throw-away cluster (default 2GB)
@@ -31,6 +35,8 @@ sets=${SETS:-fashion-mnist-784/l2 cohere-1536/cosine cohere-1536/l2 cohere-1536/
 	sift-5k-128/l2 text/cosine model:100000:1024:42/cosine}
 states=${STATES:-built grown churned}
 targets=${TARGETS:-.90,.95,.99}
+ks=${KS:-}
+factors=${FACTORS:-1}
 queries=${QUERIES:-1000}
 
 sql() { PGOPTIONS='-c client_min_messages=warning' "$cluster_bin/psql" -qXAt -v ON_ERROR_STOP=1 "$@"; }
@@ -55,11 +61,37 @@ use_set()
 	esac
 }
 
+# measure_ks LABEL [--create ...]: recall of each number of rows, in a line for each target
+measure_ks()
+{
+	local target k found
+	[ $# -eq 1 ] || sql -c "CREATE INDEX t_hvtree ON t USING hvtree (embedding real_${metric}_ops)"
+	for target in ${targets//,/ }; do
+		found=
+		for k in $ks; do
+			found+=" $(sql -c "SET hvtree.target_recall = $target" -c "SELECT round(recall::numeric, 3)
+				FROM hvtree_recall('t_hvtree', 'SELECT embedding FROM asked LIMIT $queries', $k)")"
+		done
+		echo "$label times $factor, $target, @${ks// / @}:$found"
+	done
+}
+
+# scale TABLE: all its vectors times the factor
+scale()
+{
+	[ "$factor" = 1 ] || sql -c "UPDATE $1 SET embedding = (SELECT array_agg((x::float8 * $factor)::real ORDER BY i)
+		FROM unnest(embedding) WITH ORDINALITY u (x, i))" -c "VACUUM FULL $1"
+}
+
 # measure LABEL OPTION...
 measure()
 {
 	local label=$1
 	shift
+	if [ -n "$ks" ]; then
+		measure_ks "$label" "$@"
+		return
+	fi
 	"$here/hvbench" --label "$label" --table t --metric "$metric" --query "$query" --gt "$truth" \
 		--queries "$queries" --set "hvtree.target_recall=$targets" "$@" \
 		${HV_TSV:+--tsv "$HV_TSV"} | grep ' index '
@@ -68,14 +100,10 @@ measure()
 make -s -C "$here" hvload hvgt hvbench
 cluster_start "shared_buffers = ${SHARED_BUFFERS:-2GB}" 'maintenance_work_mem = 1GB'
 sql -c 'CREATE EXTENSION hvindex'
-for set in $sets; do
-	use_set "$set"
-	if [ -z "$base" ] || [ -z "$query" ] || [ -z "$truth" ]; then
-		echo "== $set: not in \"$data\" (HV_DATA), skipped"
-		continue
-	fi
-	echo "== $set"
-	"$here/hvload" --base "$base" --table loaded >&2
+# run_states: of the table "loaded"
+run_states()
+{
+	local state
 	for state in $states; do
 		case $state in
 			built)
@@ -86,11 +114,32 @@ for set in $sets; do
 					-c "CREATE INDEX t_hvtree ON t USING hvtree (embedding real_${metric}_ops)" \
 					-c 'INSERT INTO t SELECT * FROM loaded ORDER BY hashint8extended(id, 7)' -c 'VACUUM ANALYZE t'
 				measure "$state" ;;
+			deleted)
+				sql -c 'DELETE FROM t WHERE id % 3 = 0'
+				[ -z "$ks" ] || measure "$state" ;;
 			churned)
 				sql -c 'DELETE FROM t WHERE id % 3 = 0' -c 'VACUUM t' \
 					-c 'INSERT INTO t SELECT * FROM loaded WHERE id % 3 = 0 ORDER BY hashint8extended(id, 3)' \
 					-c 'VACUUM ANALYZE t'
 				measure "$state" ;;
 		esac
+	done
+}
+
+for set in $sets; do
+	use_set "$set"
+	if [ -z "$base" ] || [ -z "$query" ] || [ -z "$truth" ]; then
+		echo "== $set: not in \"$data\" (HV_DATA), skipped"
+		continue
+	fi
+	echo "== $set"
+	for factor in $factors; do
+		"$here/hvload" --base "$base" --table loaded >&2
+		scale loaded
+		if [ -n "$ks" ]; then
+			"$here/hvload" --base "$query" --table asked $([ "${set%%:*}" != model ] || echo --queries) >&2
+			scale asked
+		fi
+		run_states
 	done
 done

@@ -32,20 +32,23 @@ $node->safe_psql('postgres', q{
 	$$;
 
 	-- recall of the first k rows by the operator, of the queries in "asked": its mean, and
-	-- what that is off by chance as a rule
+	-- what that is off by chance as a rule.  Queries with the same nearest row find or
+	-- miss it together (inner product, rows far from zero): they count as one.
 	CREATE FUNCTION recall_of(op text, ks int[]) RETURNS TABLE (k int, recall float8, chance float8)
 	LANGUAGE plpgsql SET enable_seqscan = off AS
 	$$
 	DECLARE
 		q record;
 		nearest float8[];
+		first int;
 		got float8[];
 		n int;
 	BEGIN
-		CREATE TEMP TABLE hits (k int, share float8);
+		CREATE TEMP TABLE hits (k int, share float8, nearest int);
 		FOR q IN SELECT v FROM asked LOOP
-			EXECUTE format('SELECT array_agg(d) FROM (SELECT (v %1$s $1) + 0 AS d FROM t ORDER BY 1 LIMIT 1000) s', op)
-				INTO nearest USING q.v;
+			EXECUTE format('SELECT array_agg(d), (array_agg(id))[1]
+				FROM (SELECT (v %1$s $1) + 0 AS d, id FROM t ORDER BY 1 LIMIT 1000) s', op)
+				INTO nearest, first USING q.v;
 			FOREACH k IN ARRAY ks LOOP
 				n := least(k, cardinality(nearest));
 				EXECUTE format('SELECT array_agg(d) FROM (SELECT v %1$s $1 AS d FROM t ORDER BY v %1$s $1 LIMIT %2$s) s',
@@ -53,10 +56,10 @@ $node->safe_psql('postgres', q{
 				IF cardinality(got) <> n THEN
 					RAISE EXCEPTION '% rows of %', cardinality(got), n;
 				END IF;
-				INSERT INTO hits SELECT k, count(*)::float8 / n FROM unnest(got) d WHERE d <= nearest[n];
+				INSERT INTO hits SELECT k, count(*)::float8 / n, first FROM unnest(got) d WHERE d <= nearest[n];
 			END LOOP;
 		END LOOP;
-		RETURN QUERY SELECT h.k, avg(share), stddev_samp(share) / sqrt(count(*)) FROM hits h GROUP BY h.k ORDER BY h.k;
+		RETURN QUERY SELECT h.k, avg(share), stddev_samp(share) / sqrt(count(DISTINCT h.nearest)) FROM hits h GROUP BY h.k ORDER BY h.k;
 		DROP TABLE hits;
 	END
 	$$;
