@@ -40,6 +40,10 @@
 /* of the unit; its inverse must be a normal float */
 #define MOST_EXPONENT	126
 
+/* see HvSpaceDistanceError; of 1e-23, no square is left in float */
+#define SUM_ERROR		1e-4
+#define VANISHED		1e-20
+
 /* dimensions before rotation: inner product has one more than the vector */
 int
 HvSpaceCenterDims(HvMetric metric, int dim)
@@ -371,6 +375,35 @@ HvSpaceSquareOf(const HvSpace *space, double distance, double query_norm)
 			return 2.0 * m * m + 2.0 * m * (units / query_norm);
 	}
 	return 0.0;
+}
+
+/*
+ * By how much a distance summed elsewhere may differ.  A sum of n terms is off by
+ * n * FLT_EPSILON / 2 of their sizes at the very most, and by its root mostly.
+ * Terms may vanish that are too small for a float.
+ */
+double
+HvSpaceDistanceError(const HvSpace *space, double distance, double query_norm)
+{
+	switch (space->metric)
+	{
+		case HV_METRIC_L2:
+			return SUM_ERROR * fabs(distance) + VANISHED;
+		case HV_METRIC_COSINE:
+			return SUM_ERROR;
+		case HV_METRIC_IP:
+			/* terms of both signs: what counts is how large they are */
+			return SUM_ERROR * (fabs(distance) +
+								query_norm * space->max_norm * space->unit) + VANISHED;
+	}
+	return 0.0;
+}
+
+/* No distance is below this. */
+double
+HvSpaceLeastDistance(const HvSpace *space)
+{
+	return space->metric == HV_METRIC_IP ? -INFINITY : 0.0;
 }
 
 /* Octaves by which the vectors of a class are longer than M, at least or at most. */

@@ -183,4 +183,13 @@ extern float HvSpaceStretch(float max_norm, uint8_t length_class, float square);
  */
 extern double HvSpaceSquareOf(const HvSpace *space, double distance, double query_norm);
 
+/*
+ * By how much a distance that another program has summed in float, in whatever
+ * order, may differ from an exact one of this size; generously.
+ */
+extern double HvSpaceDistanceError(const HvSpace *space, double distance, double query_norm);
+
+/* No distance is below this; -INFINITY where there is no such number. */
+extern double HvSpaceLeastDistance(const HvSpace *space);
+
 #endif							/* HVSPACE_H */

@@ -18,6 +18,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "executor/executor.h"
@@ -102,7 +104,7 @@ look_above(HvBatch *batch)
 	double		rows;
 
 	batch->limit = HvLimitOfScan(batch->scan);
-	node = batch->limit.node;
+	batch->node = node = batch->limit.node;
 	if (batch->parallel)
 		batch->limit = HvParallelLimit(batch->parallel);
 	if (node == NULL || node->ss.ps.qual == NULL || batch->filter != NULL)
@@ -121,6 +123,7 @@ HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel, HvReorder 
 	batch->parallel = parallel;
 	batch->order = order;
 	batch->node = node;
+	batch->certain = -INFINITY;
 	if (node && node->ss.ps.qual &&
 		!may_change((Node *) node->ss.ps.plan->qual, node->ss.ps.state->es_plannedstmt))
 		batch->filter = node->ss.ps.qual;
@@ -134,9 +137,12 @@ HvBatchSetLossy(HvBatch *batch)
 		batch->recheck = batch->node->indexqualorig;
 }
 
-/* Does the row in the node's slot pass?  One that does not is counted for EXPLAIN. */
+/*
+ * Does the row in the node's slot pass?  One that does not is counted for
+ * EXPLAIN.
+ */
 static bool
-row_passes(const HvBatch *batch)
+row_passes(const HvBatch *batch, ExprState *filter)
 {
 	IndexScanState *node = batch->node;
 	ExprContext *context = node->ss.ps.ps_ExprContext;
@@ -147,7 +153,7 @@ row_passes(const HvBatch *batch)
 		InstrCountFiltered2(node, 1);
 		return false;
 	}
-	if (batch->filter && !ExecQual(batch->filter, context))
+	if (filter && !ExecQual(filter, context))
 	{
 		InstrCountFiltered1(node, 1);
 		return false;
@@ -155,24 +161,38 @@ row_passes(const HvBatch *batch)
 	return true;
 }
 
-/* Does the row at id satisfy what is evaluated here? */
+void
+HvBatchSetBound(HvBatch *batch, const HvBoundConditions *conditions, const HvBound *bound)
+{
+	bool		known;
+
+	batch->bounded = HvBoundExists(bound);
+	batch->rest = HvBoundRest(conditions, &known);
+	batch->certain = known ? bound->certain : -INFINITY;
+}
+
+/* Does a row satisfy what is evaluated here? */
 static bool
-passes(const HvBatch *batch, uint64 id)
+passes(const HvBatch *batch, const HvRow *row)
 {
 	IndexScanState *node = batch->node;
 	IndexScanDesc scan = batch->scan;
+	ExprState  *filter = batch->filter;
 	ItemPointerData tid;
 	bool		again = false;
 	bool		passes;
 
-	if (batch->recheck == NULL && batch->filter == NULL)
+	/* a distance, once more, would cost as much as all else of a row */
+	if (filter != NULL && row->distance <= batch->certain)
+		filter = batch->rest;
+	if (batch->recheck == NULL && filter == NULL)
 		return true;
-	HvRowUnpack(id, &tid);
+	HvRowUnpack(row->id, &tid);
 	passes = table_index_fetch_tuple(scan->xs_heapfetch, &tid, scan->xs_snapshot,
 									 node->ss.ss_ScanTupleSlot, &again, NULL);
 	if (passes)
 	{
-		passes = row_passes(batch);
+		passes = row_passes(batch, filter);
 		ResetExprContext(node->ss.ps.ps_ExprContext);
 	}
 	if (!passes)
@@ -190,7 +210,7 @@ rows_wanted(HvBatch *batch)
 	double		rows = batch->limit.rows;
 
 	if (batch->limit.all)
-		return 1;
+		return batch->bounded ? INFINITY : 1;
 	if (batch->returned > 0 && batch->parallel == NULL)
 	{
 		/* a cursor may have been asked for the rest */
@@ -215,9 +235,10 @@ fill(HvBatch *batch, HvBatchTake take, void *search)
 		   take(search, &row))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!passes(batch, row.id))
+		if (!passes(batch, &row))
 			continue;
 		HvReorderKeep(batch->order, &row);
+		batch->kept++;
 		kept++;
 		if (batch->parallel)
 			kept = HvParallelAdd(batch->parallel, HV_ROWS_KEPT, 1) + 1;

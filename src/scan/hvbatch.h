@@ -26,6 +26,7 @@
 
 #include "access/genam.h"
 
+#include "scan/hvbound.h"
 #include "scan/hvlimit.h"
 #include "scan/hvparallel.h"
 #include "scan/hvreorder.h"
@@ -37,9 +38,13 @@ typedef struct HvBatch
 	HvReorder  *order;
 	HvLimit		limit;			/* as of the last batch */
 	int64		returned;
+	int64		kept;			/* rows that passed, returned or not */
 	IndexScanState *node;		/* the scan's plan node, or NULL */
 	ExprState  *recheck;		/* conditions on key columns that the index leaves open, */
 	ExprState  *filter;			/* and the others: NULL = none that this evaluates */
+	ExprState  *rest;			/* those of the filter that do not bound the distance */
+	double		certain;		/* for rows up to here the rest decides */
+	bool		bounded;		/* the search ends by itself: all is not every row */
 } HvBatch;
 
 /* Looks at the plan above a scan for a new query vector. */
@@ -48,6 +53,10 @@ extern void HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel
 
 /* Rows must be rechecked: the conditions on key columns are lossy. */
 extern void HvBatchSetLossy(HvBatch *batch);
+
+/* Says which bound was found on the distance, of which conditions. */
+extern void HvBatchSetBound(HvBatch *batch, const HvBoundConditions *conditions,
+							const HvBound *bound);
 
 /* Takes the next row from the search, nearest first; false if there is none. */
 typedef bool (*HvBatchTake) (void *search, HvRow *row);

@@ -47,6 +47,25 @@
 /* how much of the error of a late row's bound becomes slack */
 #define SLACK_SHARE	0.5
 
+/*
+ * Standard errors that estimates of rows within a bound may be beyond it, if that
+ * is more than the margin.  That of the curve is for the k-th nearest row, which
+ * the rows before it are farther from than those within a bound are from the
+ * bound.  See doc/decisions.md, "Bounds on the distance".
+ */
+#define BOUND_MARGIN	1.2f
+
+/* rows within a bound that are looked for, for each that was found */
+#define MORE_WITHIN		1.25
+
+/*
+ * Leaves, or a share of those before them, that are read in vain before it is
+ * taken that few rows within a bound are left; in vain: less than so many times as
+ * many rows.
+ */
+#define YIELD_LEAVES	2
+#define LEAST_YIELD		1.05
+
 int
 HvNearestToKnow(const HvScan *state)
 {
@@ -68,6 +87,13 @@ rerank_is_due(const HvScan *state)
 	return true;
 }
 
+/* Are all rows within the bound wanted? */
+static bool
+wants_all_within(const HvScan *state)
+{
+	return state->batch.limit.all && HvBoundExists(&state->bound);
+}
+
 /* An exact distance as a squared distance in the tree space. */
 static double
 square_of(const HvScan *state, double distance)
@@ -75,16 +101,42 @@ square_of(const HvScan *state, double distance)
 	return HvSpaceSquareOf(&state->search.index->space, distance, state->query_norm);
 }
 
-/* What lower bounds are compared with: the nearest row that was not taken. */
+/*
+ * The largest lower bound that a row within the bound of the query is expected
+ * to have, INFINITY without one.  The row is taken to be as long as the query.
+ */
+static double
+bound_key(const HvScan *state)
+{
+	const HvSearch *search = &state->search;
+	const HvQueryCode *code;
+	float		per_root;
+
+	if (!HvBoundExists(&state->bound) || search->prepared == NULL)
+		return INFINITY;
+	code = &search->prepared->code;
+	if (HvCodeHoldsValues(code->bits))
+		return state->bound.square;
+	per_root = Max(BOUND_MARGIN - search->scorer.margin, 0) * 2 * HV_PLANES_ERROR /
+		sqrtf(code->bits);
+	return 2 * state->bound.square -
+		HvLowerBound(code, code->norm2, state->bound.square, per_root);
+}
+
+/*
+ * What lower bounds are compared with: the nearest row that was not taken, or
+ * the bound of the query.
+ */
 static double
 current_bound(const HvScan *state)
 {
 	const HvRow *nearest = HvReorderNearest(&state->order);
 
-	if (state->everything_first || nearest == NULL || isnan(nearest->distance) ||
-		state->search.sizing.rerank > 0)
+	if (state->everything_first)
 		return INFINITY;
-	return square_of(state, nearest->distance) + state->slack;
+	if (nearest == NULL || isnan(nearest->distance) || state->search.sizing.rerank > 0)
+		return bound_key(state) + state->slack;
+	return Min(square_of(state, nearest->distance), bound_key(state)) + state->slack;
 }
 
 /*
@@ -106,6 +158,17 @@ learn_from_late_row(HvScan *state, const HvRow *row)
 	}
 	if (off > state->slack)
 		state->slack += (off - state->slack) * SLACK_SHARE;
+}
+
+/* Adds a row that was measured, unless it is beyond the bound of the query. */
+static void
+add_row(HvScan *state, const HvRow *row)
+{
+	if (HvBoundExists(&state->bound) && !(row->distance <= state->bound.distance))
+		return;
+	state->within++;
+	if (HvReorderAdd(&state->order, row))
+		learn_from_late_row(state, row);
 }
 
 /* Room for a window: most queries need a small one, so it is made as needed. */
@@ -152,7 +215,8 @@ count(HvScan *state, int64 *own, HvParallelCount which, int n)
 static bool
 rerank_window(HvScan *state, double bound)
 {
-	int			max = (int) Min(Max(MIN_WINDOW, Max(state->sent, state->rows_wanted) / 4), MAX_WINDOW);
+	double		wanted = wants_all_within(state) ? state->within : state->rows_wanted;
+	int			max = (int) Min(Max(MIN_WINDOW, Max(state->sent, wanted) / 4), MAX_WINDOW);
 	int			taken;
 	int			visible;
 	HvBuffers	before;
@@ -172,10 +236,7 @@ rerank_window(HvScan *state, double bound)
 	Assert(visible <= taken && taken <= state->window_size);
 	HvBuffersAddSince(&state->instrument.rerank_buffers, before);
 	for (int i = 0; i < visible; i++)
-	{
-		if (HvReorderAdd(&state->order, &state->rows[i]))
-			learn_from_late_row(state, &state->rows[i]);
-	}
+		add_row(state, &state->rows[i]);
 	count(state, &state->fetched, HV_ROWS_FETCHED, taken);
 	state->visible += visible;
 	HvInstrumentAdd(&state->instrument, HV_STAGE_RERANK, start);
@@ -236,41 +297,112 @@ size_goals(HvScan *state, double rank)
 	state->sized_rank = rank;
 	state->sized_tuples = sizing->tuples_a_row;
 	state->sizes.leaves = HvSizingLeaves(sizing, rank);
-	state->sizes.least = HvSizingLeast(HvSizingWanted(sizing, rank));
+	/* a query looks easy if few rows are within its bound, and if it is tight */
+	state->sizes.least = HvBoundExists(&state->bound) ?
+		HvSizingExpectedLeaves(sizing, Min(rank, state->within + 1)) :
+		HvSizingLeast(HvSizingWanted(sizing, rank));
 	state->sizes.stop = state->parallel ? 0 : HvSizingStop(sizing, rank);
+}
+
+/*
+ * The rank that goals are for: that of the next row, or of the last one that is
+ * wanted.  A query with a bound wants no more than the rows within it.  It is not
+ * known how many they are: in leaves that hold nothing else there are always
+ * more than have been found.
+ */
+static double
+rank_wanted(HvScan *state, double sent)
+{
+	HvSizing   *sizing = &state->search.sizing;
+	double		rank = wants_all_within(state) ? INFINITY : state->rows_wanted;
+
+	if (HvBoundExists(&state->bound))
+	{
+		rank = Min(rank, state->within * MORE_WITHIN + HvCurveRank(0));
+		/* these rows were announced */
+		if (state->batch.rest == NULL)
+			sizing->rows = Max(sizing->rows, rank);
+	}
+	return Max(sent + 1, rank);
+}
+
+/*
+ * Are more rows within the bound needed than are known?  Of these, some did not
+ * pass the filter.
+ */
+static bool
+needs_more_within(const HvScan *state)
+{
+	return HvBoundExists(&state->bound) &&
+		(state->batch.limit.all ||
+		 state->within - (state->sent - state->batch.kept) < state->rows_wanted);
+}
+
+/*
+ * How many leaves are read at least while they bring rows within the bound.  From
+ * the rows found so far it cannot be told how many there are where leaves are far
+ * apart, or have nothing but rows within it.
+ */
+static int
+leaves_while_they_yield(HvScan *state)
+{
+	int			read = HvSearchLeaves(&state->search);
+
+	if (state->within > state->yield_rows * LEAST_YIELD)
+	{
+		state->yield_rows = state->within;
+		state->yield_leaves = read;
+	}
+	return state->yield_leaves + Max(read / STEP_SHARE, YIELD_LEAVES);
+}
+
+/*
+ * The farthest of the nearest rows that the query wants, or of the nearest ten
+ * where that is unknown; for the rows beyond those, the one that would be taken
+ * next.  In any case no farther than the bound of the query.  INFINITY where
+ * that is not known yet, NaN where it is not known any more.
+ */
+static double
+near_square(const HvScan *state, double sent)
+{
+	double		bound = bound_key(state);
+	double		near;
+
+	if (wants_all_within(state))
+		return bound;
+	if (sent < HvNearestToKnow(state))
+		near = HvReorderFarthest(&state->order);
+	else if (HvReorderHasNumber(&state->order))
+		near = HvReorderNearest(&state->order)->distance;
+	else
+		return HvBoundExists(&state->bound) ? bound : NAN;
+	return isfinite(near) ? Min(square_of(state, near), bound) : bound;
 }
 
 /*
  * How many leaves are read before the next row is taken, and how near they
  * must be.
- *
- * "near" is the farthest of the nearest rows that the query wants, or of the
- * nearest ten where that is unknown; for the rows beyond those, the one that
- * would be taken next.
  */
 static HvGoal
 next_goal(HvScan *state)
 {
 	double		sent = sent_by_all(state);
-	double		rank = Max(sent + 1, state->rows_wanted);
+	double		rank;
 	HvGoal		goal = {.leaves = INT_MAX};
 
-	Assert(state->started && rank >= 1);
+	Assert(state->started);
 	if (state->everything_first)
 		return goal;
+	rank = rank_wanted(state, sent);
 	HvSizingSetTuples(&state->search.sizing, tuples_a_row(state, rank));
 	size_goals(state, rank);
 	goal = state->sizes;
-	if (goal.stop == 0)
-		return goal;
-	if (sent < HvNearestToKnow(state))
-		goal.near = HvReorderFarthest(&state->order);
-	else if (HvReorderHasNumber(&state->order))
-		goal.near = HvReorderNearest(&state->order)->distance;
-	else
-		goal.stop = 0;
-	if (goal.stop > 0 && isfinite(goal.near))
-		goal.near = square_of(state, goal.near);
+	if (needs_more_within(state))
+		goal.leaves = Max(goal.leaves, leaves_while_they_yield(state));
+	if (goal.stop > 0 || HvBoundExists(&state->bound))
+		goal.near = near_square(state, sent);
+	if (isnan(goal.near))
+		goal.stop = goal.near = 0;
 	return goal;
 }
 
@@ -286,7 +418,7 @@ approach(HvScan *state, HvGoal goal)
 	int			read = HvSearchLeaves(search);
 	int			step = Max(read / STEP_SHARE, LEAST_STEP);
 
-	if (goal.stop > 0)
+	if (goal.stop > 0 || needs_more_within(state))
 	{
 		if (read >= goal.least && rerank_window(state, goal.near + state->slack))
 			return;
@@ -308,7 +440,7 @@ prepare_next_row(HvScan *state)
 {
 	HvSearch   *search = &state->search;
 
-	while (!is_cut_short(state))
+	while (!state->ended && !is_cut_short(state))
 	{
 		HvGoal		goal = next_goal(state);
 
@@ -321,6 +453,12 @@ prepare_next_row(HvScan *state)
 			continue;
 		if (HvReorderHasNumber(&state->order) || search->exhausted)
 			break;
+		if (HvBoundExists(&state->bound))
+		{
+			/* nothing nearer can follow */
+			state->ended = true;
+			break;
+		}
 		HvSearchVisit(search, HvSearchLeaves(search) + Max(search->leaves_read, 1));
 	}
 }
@@ -330,7 +468,7 @@ HvNearestTake(void *scan_state, HvRow *row)
 {
 	HvScan	   *state = scan_state;
 
-	state->everything_first |= state->batch.limit.all;
+	state->everything_first |= state->batch.limit.all && !HvBoundExists(&state->bound);
 	prepare_next_row(state);
 	if (!HvReorderTake(&state->order, row))
 		return false;

@@ -152,6 +152,28 @@ compile_conditions(IndexScanDesc scan)
 	return HvConditionsCompile(scan->indexRelation, &meta, scan->keyData, scan->numberOfKeys);
 }
 
+/*
+ * The bound that WHERE sets on the distance of this query.  All rows are as far
+ * from a zero vector under cosine distance, and have no distance at all.
+ */
+static void
+find_bound(HvScan *state, ScanKey key)
+{
+	IndexScanState *node = state->batch.node;
+	bool		isnull = (key->sk_flags & SK_ISNULL) != 0;
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+
+	state->bound = HvBoundNone;
+	if (state->bounding == NULL && node != NULL)
+		state->bounding = HvBoundFind(node);
+	MemoryContextSwitchTo(old);
+	if (state->bounding == NULL || (state->any_order && !isnull))
+		return;
+	state->bound = HvBoundEvaluate(state->bounding, key->sk_argument, isnull,
+								   &state->search.index->space, state->query_norm);
+	HvBatchSetBound(&state->batch, state->bounding, &state->bound);
+}
+
 static void
 start_scan(IndexScanDesc scan)
 {
@@ -171,9 +193,10 @@ start_scan(IndexScanDesc scan)
 	old = MemoryContextSwitchTo(state->query_context);
 	before = HvBuffersNow();
 	HvInstrumentBegin(&state->instrument, HvHeapToastBuffers(state->heap));
-	state->fetched = state->visible = state->sent = 0;
+	state->fetched = state->visible = state->within = state->sent = 0;
 	state->sized_rank = 0;
-	state->cut_short = false;
+	state->yield_rows = state->yield_leaves = 0;
+	state->cut_short = state->ended = false;
 	state->slack = 0;
 	state->parallel = HvParallelJoin(scan, state->query_context);
 	HvBatchInit(&state->batch, scan, state->parallel, &state->order);
@@ -191,6 +214,7 @@ start_scan(IndexScanDesc scan)
 		HvBatchSetLossy(&state->batch);
 	HvSearchBegin(&state->search, scan->indexRelation, &state->query, state->rows_wanted,
 				  state->conditions, state->parallel, &state->instrument);
+	find_bound(state, &scan->orderByData[0]);
 	HvBuffersAddSince(&state->instrument.buffers, before);
 	state->everything_first = false;
 	state->started = true;
@@ -230,7 +254,9 @@ hvgettuple(IndexScanDesc scan, ScanDirection direction)
 
 	before = HvBuffersNow();
 	old = MemoryContextSwitchTo(state->query_context);
-	if (state->any_order)
+	if (state->bound.nothing)
+		found = false;
+	else if (state->any_order)
 		found = HvNearestInAnyOrder(state, &row.id);
 	else
 		found = HvBatchNext(&state->batch, HvNearestTake, state, &row);

@@ -16,6 +16,7 @@
 #include "heap/hvdistcache.h"
 #include "heap/hvheap.h"
 #include "scan/hvbatch.h"
+#include "scan/hvbound.h"
 #include "scan/hvinstrument.h"
 #include "scan/hvparallel.h"
 #include "scan/hvreorder.h"
@@ -28,12 +29,15 @@ typedef struct HvScan
 	const HvTypeInfo *type;
 	HvHeap	   *heap;			/* NULL before the first row */
 	HvParallel *parallel;		/* NULL unless there are other participants */
+	HvBoundConditions *bounding;	/* on the distance, NULL = none */
 
 	/* all below belongs to the current query vector */
 	bool		started;
 	bool		any_order;		/* distances are all alike or unknown */
 	bool		everything_first;	/* read all before the first row is taken */
 	bool		cut_short;		/* max_scan_tuples was reached */
+	bool		ended;			/* all that the bound leaves was found */
+	HvBound		bound;			/* on the distance */
 	HvVectorView query;
 	double		query_norm;
 	HvConditions *conditions;	/* on key columns, or NULL */
@@ -47,6 +51,9 @@ typedef struct HvScan
 	double		sized_tuples;	/* tuples_a_row of the sizing then */
 	int64		fetched;
 	int64		visible;		/* of them, so that they could be measured */
+	int64		within;			/* of these, within the bound */
+	int64		yield_rows;		/* of these, when leaves last brought many more */
+	int			yield_leaves;	/* read by then */
 	int64		sent;			/* to the batch: taken, whether or not they passed */
 	HvCandidate *window;		/* candidates and rows of one rerank */
 	HvRow	   *rows;

@@ -153,6 +153,20 @@ read_curve(HvSizing *sizing, const HvCurve *curve, double target)
 }
 
 /*
+ * Leaves for so many times the last rank, of which those for that are known: by
+ * a power, but no fewer than the further rows fill.
+ */
+static double
+beyond_end(const HvSizing *sizing, double leaves, double times)
+{
+	double		further = (times - 1) * HvCurveRank(HV_CURVE_RANKS - 1);
+
+	if (sizing->leaf_tuples < 1)
+		return leaves * pow(times, sizing->power);
+	return Max(leaves * pow(times, sizing->power), leaves + further / sizing->leaf_tuples);
+}
+
+/*
  * The point for the first so many rows that count, between or beyond those that
  * were measured.  A row that is not visible, or fails a condition, is no neighbour:
  * where half of the rows that are met are dead, ten visible ones are looked for
@@ -177,8 +191,8 @@ point_at(const HvSizing *sizing, double rows)
 			return mix_points(&sizing->at[i - 1], &sizing->at[i],
 							  log(k / low) / log(HvCurveRank(i) / low));
 	}
-	point.leaves *= pow(k / end, sizing->power);
-	point.read *= pow(k / end, sizing->power);
+	point.leaves = beyond_end(sizing, point.leaves, k / end);
+	point.read = beyond_end(sizing, point.read, k / end);
 	point.fetches *= k / end;
 	return point;
 }
@@ -293,6 +307,7 @@ HvSizingInit(HvSizing *sizing, const HvMetaData *meta, const HvScanOptions *opti
 	sizing->grown = sizing->measured && has_grown(meta);
 	sizing->rerank = options->rerank > 0 ? options->rerank : -1;
 	sizing->max_scan_tuples = Max(0, options->max_scan_tuples);
+	sizing->leaf_tuples = meta->leaves > 0 ? (double) meta->tuples / meta->leaves : 0;
 	HvSizingSetRows(sizing, 0);
 }
 

@@ -25,6 +25,7 @@ typedef struct HvSizing
 								 * are dead, or fail conditions */
 	HvCurvePoint at[HV_CURVE_RANKS];	/* of the curve, for the target */
 	double		power;			/* leaves grow by this power of the rows beyond it */
+	double		leaf_tuples;	/* in a leaf, 0 = unknown */
 	bool		by_hand;		/* probes are what the user has set */
 	double		dither;			/* 0 .. 1, see HvSizingDither */
 	double		probes;			/* set or by rule: leaves before the first ten rows */

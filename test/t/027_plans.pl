@@ -190,7 +190,7 @@ sub shapes
 		locked => ["BEGIN; SELECT id, $by AS d FROM t WHERE $f ORDER BY $by LIMIT $k FOR UPDATE; ROLLBACK", $k],
 		dropped => ["SELECT id, d FROM ($plain OFFSET 0) s WHERE random() < 0.1 LIMIT $few", $few, random => 1],
 		set_returning => ["SELECT id, generate_series(1, 2) AS g, $by AS d FROM $t WHERE $f ORDER BY $by LIMIT $k", $k, twice => 1],
-		distance_bound => ["SELECT id, $by AS d FROM $t WHERE $f AND $by < " . $table{distances}[0][ one_of(3, 20, 200) ] . " ORDER BY $by LIMIT $k", $k],
+		distance_bound => ["SELECT id, $by AS d FROM $t WHERE $f AND $by < " . $table{distances}[0][ one_of(3, 20, 200) ] . " ORDER BY $by LIMIT $k", $k, less => 1],
 
 		# statements with parameters
 		prepared => ["$generic PREPARE s (int) AS $plain LIMIT \$1; EXECUTE s ($k); $resets", $k],
