@@ -171,7 +171,7 @@ sub check_ordered
 				"$name: an ordered query uses the index");
 			$number++;
 			is($rows->[$j] // '', "$1\n", "$name: LIMIT $1 gives $1 rows")
-			  if $statements[$j] =~ /LIMIT (\d+)$/;
+			  if $statements[$j] =~ /LIMIT (\d+)$/ && $statements[$j] !~ /< 0\.05/;
 		}
 	}
 	return $number;
@@ -215,7 +215,7 @@ like(printed($settings, qr/AS recall/), qr/^(1|0\.[89]\d*)$/m, 'settings: and so
 my $filtering = $page{'doc/filtering.md'};
 like(printed($filtering, qr/BETWEEN 100 AND 120/), qr/Sort\b.*Index Scan using items_pkey/s,
 	'filtering: few rows that pass are found by another index, and sorted');
-my $bounded = () = printed($filtering, qr/AS MATERIALIZED/) =~ /\n/g;
+my $bounded = () = printed($filtering, qr/< 0\.05/) =~ /\n/g;
 cmp_ok($bounded, '>', 0, 'filtering: a bound on the distance leaves rows');
 cmp_ok($bounded, '<', 100, 'filtering: and cuts others off');
 my @batch = printed($filtering, qr/LATERAL/) =~ /^(\d+)\|\d+$/mg;
