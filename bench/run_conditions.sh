@@ -45,7 +45,7 @@ esac
 
 sql()
 {
-	"$cluster_bin/psql" -qX -v ON_ERROR_STOP=1 -c "SET maintenance_work_mem = '$memory'" "$@"
+	PGOPTIONS="-c maintenance_work_mem=$memory" "$cluster_bin/psql" -qX -v ON_ERROR_STOP=1 "$@"
 }
 
 # measure LABEL INDEX METHOD OPTION...: all filters
