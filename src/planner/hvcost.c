@@ -118,6 +118,12 @@
 /* rows wanted where nothing tells: what the sizing rules are made for */
 #define DEFAULT_WANTED	10.0
 
+/*
+ * Rows that are taken to be within a bound on the distance.  The planner has no
+ * statistics of distances and says a third of the table.
+ */
+#define ROWS_WITHIN		300.0
+
 /* one index scan to be estimated */
 typedef struct ScanModel
 {
@@ -133,7 +139,9 @@ typedef struct ScanModel
 	double		expected;		/* the same as the planner expects it */
 	Cost		filter_cost;	/* of the executor's filters, for a row */
 	double		all_matching;	/* in all partitions, if this is one */
+	double		reach;			/* rows that the scan can come to */
 	bool		takes_all;		/* is it known that the scan runs to its end? */
+	Selectivity bounds;			/* of bounds on the distance, < 1 if there are any */
 	double		leaves;			/* in the index */
 	double		toast_pages;	/* to be read for one vector */
 	QualCost	charged;		/* for one distance, by the planner */
@@ -261,7 +269,9 @@ init_model(ScanModel *model, PlannerInfo *root, IndexPath *path, double loop_cou
 	HvSizingSetTuples(&model->sizing, model->rows / model->passing);
 	model->all_matching = Max(HvCostWholeTable(root, index->rel)->rows, 1);
 	model->leaves = Max(Min(model->meta.leaves, index->pages), 1);
-	model->takes_all = HvCostTakesAll(root);
+	model->bounds = HvCostBounds(root, path);
+	model->reach = model->bounds < 1 ? Min(ROWS_WITHIN, model->passing) : model->passing;
+	model->takes_all = HvCostTakesAll(root) && model->bounds == 1;
 	model->toast_pages = toast_pages(model);
 	model->distance = (CALL_OPERATORS + model->meta.dim / DIMS_AN_OPERATOR) * cpu_operator_cost;
 	cost_qual_eval_node(&model->charged, linitial(path->indexorderbys), root);
@@ -278,13 +288,15 @@ rows_wanted(const ScanModel *model)
 	double		wanted = DEFAULT_WANTED;
 
 	Assert(model->matching >= 1 && model->matching <= model->passing);
+	if (HvCostTakesAll(model->root))
+		return model->reach;
 	if (model->root->limit_tuples > 0)
 		wanted = model->root->limit_tuples;
 	else if (model->root->tuple_fraction >= 1)
 		wanted = model->root->tuple_fraction;
 	if (model->all_matching > model->index->rel->rows)
 		wanted = Min(wanted, 2 * wanted * model->matching / model->all_matching + 2);
-	return Min(wanted * model->passing / model->matching, model->passing);
+	return Min(wanted * Max(model->passing * model->bounds / model->matching, 1), model->reach);
 }
 
 /*
@@ -354,6 +366,16 @@ scan_cost(const ScanModel *model, double leaves, double rows)
 	return io_cost(model, leaves, rows) + cpu_cost(model, leaves, rows);
 }
 
+/* The work for all rows that the scan can come to. */
+static Cost
+all_work(const ScanModel *model)
+{
+	if (model->reach < model->passing)
+		return scan_cost(model, HvSizingExpectedLeaves(&model->sizing, model->reach),
+						 HvSizingExpectedFetches(&model->sizing, model->reach));
+	return scan_cost(model, model->leaves, model->passing);
+}
+
 /* The work for the rows that are wanted. */
 static Cost
 work(const ScanModel *model)
@@ -361,7 +383,7 @@ work(const ScanModel *model)
 	double		wanted = rows_wanted(model);
 
 	if (model->takes_all)
-		return scan_cost(model, model->leaves, model->passing);
+		return all_work(model);
 	return Min(scan_cost(model, HvSizingExpectedLeaves(&model->sizing, wanted),
 						 HvSizingExpectedFetches(&model->sizing, wanted)),
 			   scan_cost(model, model->leaves, model->passing));
@@ -398,12 +420,16 @@ static Cost
 unpaid_work(const ScanModel *model)
 {
 	Cost		distance = model->distance;
+	double		times = 1;
 
 	if (model->toast_pages > 0)
 		distance += (model->toast_pages + 1) * model->heap_seq_page +
 			TOAST_LEVELS * PAGE_OPERATORS * cpu_operator_cost;
-	return (model->matching * distance -
-			model->expected * model->charged.per_tuple) *
+	/* a bound is evaluated before a sort, for the rows that it drops as well */
+	if (model->bounds < 1)
+		times += 1 / model->bounds;
+	return times * (model->matching * distance -
+					model->expected * model->charged.per_tuple) *
 		HvCostShareJoined(model->root, model->index->rel) / divided_among(model);
 }
 
@@ -414,9 +440,9 @@ fetch_cost(const ScanModel *model)
 	const RelOptInfo *table = model->index->rel;
 	double		loops = model->loop_count;
 
-	return index_pages_fetched(model->passing * loops, table->pages,
+	return index_pages_fetched(model->reach * loops, table->pages,
 							   model->index->pages, model->root) / loops * model->heap_random_page +
-		model->passing * (cpu_tuple_cost + model->filter_cost);
+		model->reach * (cpu_tuple_cost + model->filter_cost);
 }
 
 /* The share of the rows that pass that the planner expects to be taken. */
@@ -425,7 +451,7 @@ share_taken(const ScanModel *model)
 {
 	const PlannerInfo *root = model->root;
 
-	if (model->takes_all)
+	if (HvCostTakesAll(root))
 		return 1;
 	if (root->limit_tuples > 0)
 		return Min(root->limit_tuples / model->all_matching, 1);
@@ -514,9 +540,8 @@ hvcostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	}
 
 	init_model(&model, root, path, loop_count);
-	report(&model, work(&model), scan_cost(&model, model.leaves, model.passing),
-		   startup_cost, total_cost);
+	report(&model, work(&model), all_work(&model), startup_cost, total_cost);
 
 	/* a partial index has not all rows of the table */
-	*selectivity = Min(model.passing / Max(index->rel->tuples, 1), 1);
+	*selectivity = Min(model.reach / Max(index->rel->tuples, 1), 1);
 }

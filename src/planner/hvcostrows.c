@@ -17,6 +17,7 @@
 #include "utils/selfuncs.h"
 
 #include "planner/hvcostrows.h"
+#include "scan/hvbound.h"
 #include "scan/hvwanted.h"
 
 const RelOptInfo *
@@ -74,6 +75,25 @@ HvCostConditions(PlannerInfo *root, const IndexPath *path)
 	List	   *quals = get_quals_from_indexclauses(path->indexclauses);
 
 	return clauselist_selectivity(root, quals, path->indexinfo->rel->relid, JOIN_INNER, NULL);
+}
+
+Selectivity
+HvCostBounds(PlannerInfo *root, const IndexPath *path)
+{
+	List	   *bounds = NIL;
+	ListCell   *lc;
+
+	foreach(lc, path->indexinfo->indrestrictinfo)
+	{
+		RestrictInfo *clause = lfirst(lc);
+
+		if (HvBoundIsOne((Node *) clause->clause, linitial(path->indexorderbys)))
+			bounds = lappend(bounds, clause);
+	}
+	if (bounds == NIL)
+		return 1;
+	return Min(clauselist_selectivity(root, bounds, path->indexinfo->rel->relid, JOIN_INNER,
+									  NULL), 0.999);
 }
 
 double

@@ -29,6 +29,12 @@ extern bool HvCostTakesAll(const PlannerInfo *root);
 /* The share of the index's rows that conditions on key columns leave. */
 extern Selectivity HvCostConditions(PlannerInfo *root, const IndexPath *path);
 
+/*
+ * The share of the rows that the planner expects to pass the bounds on the distance
+ * that the scan orders by; 1 = there are none.
+ */
+extern Selectivity HvCostBounds(PlannerInfo *root, const IndexPath *path);
+
 /* Rows that the scan returns: fewer where an outer row gives parameters. */
 extern double HvCostRows(const IndexPath *path);
 
