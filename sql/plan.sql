@@ -192,6 +192,11 @@ INSERT INTO plan_costs
 SELECT effort, cost > (SELECT cost FROM plan_costs WHERE effort = 'usual') AS more
 FROM plan_costs ORDER BY effort;
 
+-- a bound on the distance ends a scan; without an order it is a filter
+SELECT plan_of($$SELECT id FROM plan_long WHERE v <-> plan_long_vector(3) < 0.1 ORDER BY v <-> plan_long_vector(3)$$);
+SELECT plan_of($$SELECT id FROM plan_long WHERE 1 - (v <-> plan_long_vector(3)) > 0.9 ORDER BY v <-> plan_long_vector(3) LIMIT 500$$);
+SELECT plan_of($$SELECT id FROM plan_long WHERE v <-> plan_long_vector(3) < 0.1$$);
+
 -- workers: not for a few near rows, but for many
 SET max_parallel_workers_per_gather = 2;
 SET parallel_setup_cost = 100;
