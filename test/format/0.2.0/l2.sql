@@ -1,0 +1,2 @@
+CREATE TABLE items (id int, v real[]);
+CREATE INDEX items_v ON items USING hvtree (v) WITH (leaf_size = 16, branching = 8);
