@@ -17,7 +17,7 @@
 #include "tree/hvmeta.h"
 
 /* neighbours that a trace can be made to find at most */
-#define HV_TRACE_NEIGHBORS	1300
+#define HV_TRACE_NEIGHBORS	1150
 
 /* a row of the table that was found near a query */
 typedef struct HvTraceRow
