@@ -1,6 +1,7 @@
 # Catches rows that a condition on a key column loses or lets through: every type,
 # operator and spelling, values at the ends of their types, NULLs, other collations,
-# parameters, rows that were updated, moved by splits and merges, spilled, vacuumed.
+# parameters, rows that were updated, moved by splits and merges, spilled, vacuumed;
+# in one process, and divided among several.
 #
 # Tables and conditions come from a seed (HV_SEED): HV_CASES conditions a round.
 use strict;
@@ -263,7 +264,10 @@ sub check_round
 	}
 	my $query = '{' . join(',', map { sprintf('%.3f', 7 * rand()) } 1 .. 12) . '}';
 	my $k = one_of(1, 3, 10, 100);
-	my $wrong = sql(join("\n", "SET timezone = 'America/New_York';", map {
+	my $workers = $what =~ /changed/ ? 2 : 0;
+	my $wrong = sql(join("\n", "SET timezone = 'America/New_York';",
+		"SET max_parallel_workers_per_gather = $workers; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;",
+		'SET min_parallel_table_scan_size = 0;', map {
 			my $quoted = quoted($_);
 			"SELECT $quoted || ' -> ' || d FROM disagreement($quoted, '$query', $k) d WHERE d IS NOT NULL;"
 		} @conditions));
