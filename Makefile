@@ -49,7 +49,7 @@ PG_CONFIG ?= pg_config
 FOLDER = $(if $(HV_DATA),$(HV_DATA),$(wildcard ../shared/data))
 
 # These targets work before PostgreSQL's headers are installed.
-OWN_TARGETS = check check-matrix demo bench bench-1m bench-growth bench-compare bench-load fuzz style bump format-fixture
+OWN_TARGETS = check check-matrix demo bench bench-1m bench-growth bench-compare bench-load fuzz style bump format-fixture dist deb lint
 OWN_GOALS = $(filter $(OWN_TARGETS),$(MAKECMDGOALS))
 
 ifneq ($(OWN_GOALS),)
@@ -95,6 +95,15 @@ style:
 
 format-fixture:
 	@PG_CONFIG="$(PG_CONFIG)" test/with_install.sh test/format/make.sh
+
+dist:
+	@packaging/dist.sh
+
+deb:
+	@PG_CONFIG="$(PG_CONFIG)" packaging/deb.sh
+
+lint:
+	@PG_CONFIG="$(PG_CONFIG)" test/lint.sh
 
 bump:
 	@packaging/bump.sh "$(VERSION)"

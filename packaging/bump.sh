@@ -67,7 +67,7 @@ done
 sed -i "0,/^## /s/^## /## $new ($today)\n\n&/" CHANGELOG.md
 {
 	printf 'hvindex (%s-1) unstable; urgency=medium\n\n  * New version, see CHANGELOG.md.\n\n' "$new"
-	printf ' -- hvindex contributors <hvindex@localhost>  %s\n\n' "$(LC_ALL=C date -R)"
+	printf ' -- hvindex contributors <hvindex@example.org>  %s\n\n' "$(LC_ALL=C date -R)"
 	cat debian/changelog
 } >debian/changelog.new
 mv debian/changelog.new debian/changelog

@@ -220,6 +220,8 @@ server_stages()
 {
 	local file
 	stage 'gcc build without warnings' build
+	# (before the next build takes its place)
+	stage 'no instructions beyond the baseline' "$src/test/kernel_disassembly.sh" "$src/hvindex.so"
 	stage 'build with assertions, private installation' install_private || return
 	bindir=$(cat "$work/bindir")
 	mkdir -p "$work/tap/tmp_check/log"

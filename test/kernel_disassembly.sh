@@ -7,6 +7,11 @@
 # plain code, still gives right results; only the speed would tell.  This
 # compiles the kernels and looks.  Output is TAP.
 #
+# kernel_disassembly.sh LIBRARY
+#	Does hvindex.so (not stripped) run on any processor?  Looks at each function
+#	in it for instructions beyond the baseline of x86-64: only kernels may have
+#	some, which are called where the processor has them.
+#
 # Environment: CC, OBJDUMP for x86-64; CROSS_CC, CROSS_OBJDUMP for 64-bit ARM;
 # CFLAGS.  What is not installed is skipped.
 
@@ -65,6 +70,49 @@ has()
 		inside' "$work/$1.s" | grep -Eq "$3"
 	ok $? "$2 contains $3"
 }
+
+# Functions of the library $1 with instructions that came after SSE2, a line each:
+# how many, the function, one of them.  xgetbv is how the compiler's library asks
+# whether the system keeps wide registers, after cpuid has said that it may ask.
+# tzcnt is what old processors run as bsf.
+beyond_baseline()
+{
+	"$OBJDUMP" -d --no-show-raw-insn "$1" | awk '
+		/>:$/ { symbol = $2; gsub(/[<>:]/, "", symbol); sub(/\..*$/, "", symbol); functions++; next }
+		$2 ~ /^(v[a-z0-9]+|k[a-z]+[bwdq]|popcnt|lzcnt|movbe|crc32[a-z]?|cmpxchg16b|fisttp.*|xgetbv|rd(rand|seed|fsbase|gsbase)|adcx|adox)$/ && $2 !~ /^ver[rw]$/ ||
+		$2 ~ /^(andn|bextr|bls[a-z]+|bzhi|pdep|pext|mulx|rorx|sarx|shlx|shrx|aes[a-z0-9]+|sha(1|256)[a-z0-9]+|pclmul.*)$/ ||
+		$2 ~ /^(addsub.*|hadd.*|hsub.*|movddup|movs[lh]dup|lddqu|pshufb|palignr|phadd.*|phsub.*|pabs[bwd]|pmaddubsw|pmulhrsw|psign[bwd])$/ ||
+		$2 ~ /^(round[sp][sd]|p?blend.*|pmulld|pmuldq|p(min|max)(sb|sd|uw|ud)|pmov[sz]x.*|p(extr|insr)[bdq]|ptest|packusdw|pcmp(eq|gt)q|pcmp[ei]str.*|insertps|extractps|dpp[sd]|mpsadbw|phminposuw|movntdqa)$/ {
+			count[symbol]++
+			instruction[symbol] = $2
+		}
+		END {
+			for (symbol in count)
+				print count[symbol], symbol, instruction[symbol]
+			print functions + 0, "functions"
+		}'
+}
+
+if [ $# -gt 0 ]; then
+	if ! command -v "$OBJDUMP" > /dev/null 2>&1; then
+		skip "no $OBJDUMP"
+	elif ! "$OBJDUMP" -f "$1" | grep -q x86-64; then
+		skip "$1 is not for x86-64"
+	else
+		beyond_baseline "$1" > "$work/beyond"
+		[ "$(awk '$2 == "functions" { print $1 }' "$work/beyond")" -gt 500 ]
+		ok $? "$1 has its functions by name"
+		[ "$(grep -cE ' (avx2_|avx512_|HvKernelF16c)' "$work/beyond")" -ge 20 ]
+		ok $? 'kernels have instructions beyond the baseline'
+		grep -vE ' (functions$|avx2_|avx512_|HvKernelF16c|get_available_features )' "$work/beyond" |
+			sed 's/^/#   /' > "$work/others"
+		[ ! -s "$work/others" ]
+		ok $? 'no other function has'
+		cat "$work/others"
+	fi
+	echo "1..$checks"
+	exit $failed
+fi
 
 if ! command -v "$OBJDUMP" > /dev/null 2>&1; then
 	skip "no $OBJDUMP"

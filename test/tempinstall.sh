@@ -1,8 +1,9 @@
 #!/bin/sh
 #
 # test/tempinstall.sh SOURCE TARGET
-#	Installs the built extension in SOURCE into a private copy of PostgreSQL
-#	under TARGET, and prints the folder of its programs on the last line.
+#	Installs the built extension in SOURCE, or that of a Debian package, into a
+#	private copy of PostgreSQL under TARGET, and prints the folder of its
+#	programs on the last line.
 #
 #	PostgreSQL finds its libraries and extensions relative to the place where
 #	the server program lies, so a copy of the programs beside links to
@@ -36,7 +37,10 @@ for real in "$("$PG_CONFIG" --includedir)" "$("$PG_CONFIG" --libdir)"; do
 done
 rm -rf "$target$libdir"/hvindex* "$target$sharedir"/extension/hvindex*
 
-make -s -C "$source" install PG_CONFIG="$PG_CONFIG" DESTDIR="$target" >/dev/null
+case $source in
+	*.deb) dpkg-deb -x "$source" "$target" ;;
+	*) make -s -C "$source" install PG_CONFIG="$PG_CONFIG" DESTDIR="$target" >/dev/null ;;
+esac
 
 # the copy must be the one that it will look into
 found=$("$target$bindir/pg_config" --sharedir)
