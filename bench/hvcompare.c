@@ -292,6 +292,7 @@ open_results(const char *path, const char *head)
 
 	if (file == NULL)
 		HvDie("%s: %s", path, strerror(errno));
+	/* cppcheck-suppress seekOnAppendedFile; ftell needs it */
 	fseek(file, 0, SEEK_END);
 	if (ftell(file) == 0)
 		fprintf(file, "%s\n", head);

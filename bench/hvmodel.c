@@ -176,11 +176,14 @@ make_weights(HvModel *model)
 	draw_weights(areas, AREAS, 2, &random);
 	for (int i = 0; i < ALL_SUBJECTS; i++)
 	{
+		/* the first of all is the first of its area and topic */
 		if (i % (TOPICS * SUBJECTS) == 0)
 			draw_weights(topics, TOPICS, 1, &random);
 		if (i % SUBJECTS == 0)
 			draw_weights(subjects, SUBJECTS, 1, &random);
+		/* cppcheck-suppress uninitvar */
 		sum += areas[i / (TOPICS * SUBJECTS)] * topics[i / SUBJECTS % TOPICS] *
+			/* cppcheck-suppress uninitvar */
 			subjects[i % SUBJECTS];
 		model->cumulated[i] = sum;
 	}

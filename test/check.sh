@@ -19,6 +19,7 @@
 #	PG_CONFIG	the PostgreSQL to test with (default pg_config)
 #	HV_DATA		folder of vector sets; tests that need one skip without it
 #	HV_SERVER_USER	runs the servers where root runs the rest (default postgres)
+#	HV_CC		compiler of the extension (default: PostgreSQL's own, mostly gcc)
 #	HV_JOBS		how many server tests run at a time (default: the processors)
 #	HV_KEEP		if set, the temporary folder stays
 #
@@ -285,6 +286,7 @@ if command -v ccache >/dev/null; then
 	# the same files in another temporary folder
 	export CCACHE_BASEDIR=$src CCACHE_NOHASHDIR=1
 fi
+[ -z "${HV_CC:-}" ] || compiler=("CC=${compiler:+ccache }$HV_CC")
 
 [ -z "$everything" ] || independent_stages &
 server_stages

@@ -78,11 +78,11 @@ HvClusterLeafSize(const HvLayout *layout)
 static Size
 lay_out(const HvLayout *layout, char *base, int capacity, HvClusterTree *tree)
 {
-	char	   *at = base + MAXIMUM_ALIGNOF * 8;
+	uintptr_t	at = (uintptr_t) base + MAXIMUM_ALIGNOF * 8;
 	int			pages = most_pages(layout, capacity);
 
 	memset(tree, 0, sizeof(HvClusterTree));
-	HvMemTreeInit(&tree->images, layout, at, pages);
+	HvMemTreeInit(&tree->images, layout, (char *) at, pages);
 	at += (Size) pages * BLCKSZ;
 	tree->means.dims = layout->code_bits;
 	tree->means.capacity = capacity;
@@ -94,7 +94,7 @@ lay_out(const HvLayout *layout, char *base, int capacity, HvClusterTree *tree)
 	at += capacity * sizeof(float);
 	tree->counts = (pg_atomic_uint32 *) at;
 	at += capacity * sizeof(pg_atomic_uint32);
-	return at - base;
+	return at - (uintptr_t) base;
 }
 
 bool
