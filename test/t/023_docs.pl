@@ -226,6 +226,14 @@ like(printed($maintenance, qr/SELECT maintenance_due/), qr/^f\|/m, 'maintenance:
 like(printed($maintenance, qr/500000/), qr/\|t\n.*\|t\n/s, 'maintenance: both calls are complete');
 
 my $statistics = $page{'doc/statistics.md'};
+is(printed($statistics, qr/state <> 'ok'/), '', 'statistics: nothing is to do after a build');
+like(printed($statistics, qr/FROM hvtree_health\('/), qr/^calibration\|ok\|measured with 10000 rows; 10000 rows now\|$/m,
+	'statistics: the index is well');
+like(printed($statistics, qr/FROM hvtree_explain/), qr/Index Scan using items_embedding_idx.*Last hvtree scan: items_embedding_idx, target recall 0\.95\n.*returned=10\n/s,
+	'statistics: the plan and the scan');
+like(printed($statistics, qr/AS to_act/), qr/^statistics\|items_embedding_idx\|0\|0\|[1-9]/m, 'statistics: in numbers');
+my ($exported) = $statistics->{text} =~ /query: "(.*?)"/s;
+is(eval { $node->safe_psql('statistics', "SELECT count(*) FROM ($exported) s") } // $@, '0', 'statistics: the query of the exporter runs');
 like(printed($statistics, qr/FROM hvtree_scan_stats\n/), qr/^items_embedding_idx\|[1-9]/m,
 	'statistics: the scan was counted');
 like(printed($statistics, qr/FROM hvtree_last_scan/), qr/^items_embedding_idx\|\{[1-9]\d*,/m,
