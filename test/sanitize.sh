@@ -23,7 +23,7 @@ shift || true
 # (in a program that is not built for it, the library of the sanitizer comes first)
 case $checker in
 	address) flags='-fsanitize=address' before="LD_PRELOAD=$(gcc -print-file-name=libasan.so)" ;;
-	undefined) flags='-fsanitize=undefined -fno-sanitize-recover=all' before='' ;;
+	undefined) flags='-fsanitize=undefined' before='' ;;
 	valgrind) flags='' before='' ;;
 	*) echo "usage: test/sanitize.sh address|undefined|valgrind [TEST ...]" >&2; exit 2 ;;
 esac
@@ -51,7 +51,9 @@ chmod 755 "$work"
 mkdir -p "$work/src" "$work/output"
 tar -C "$top" --exclude=.git --exclude=./dist --exclude=./test/roots --exclude='*.o' --exclude='*.so' -cf - . |
 	tar -C "$work/src" -xf -
-make -s -C "$work/src" -j "$(getconf _NPROCESSORS_ONLN)" PG_CONFIG="$PG_CONFIG" \
+compiler=()
+! command -v ccache >/dev/null || compiler=(CC='ccache gcc')
+make -s -C "$work/src" "${compiler[@]}" -j "$(getconf _NPROCESSORS_ONLN)" PG_CONFIG="$PG_CONFIG" \
 	COPT="-g -fno-omit-frame-pointer -DUSE_ASSERT_CHECKING -DHV_DEBUG_POINTS $flags"
 bindir=$("$work/src/test/tempinstall.sh" "$work/src" "$work/install" | tail -n 1)
 regress=$(dirname "$(dirname "$("$PG_CONFIG" --pgxs)")")/test/regress/pg_regress
@@ -68,8 +70,7 @@ max_prepared_transactions = 2
 log_statement = none
 fsync = off
 END
-start=(env $before ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:log_path="$work/asan"
-	UBSAN_OPTIONS=print_stacktrace=1:log_path="$work/ubsan")
+start=(env $before ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:log_path="$work/asan")
 if [ "$checker" = valgrind ]; then
 	start+=(valgrind -q --trace-children=yes --log-file="$work/valgrind.%p" --num-callers=25 --error-limit=no)
 fi
@@ -95,10 +96,13 @@ fi
 
 # What valgrind says where one of the two innermost functions is of hvindex: the
 # server's own are another matter, as pages that it writes with unset bytes.
-said=$(cat "$work"/asan.* "$work"/ubsan.* 2>/dev/null | head -n 60
+said=$({
+	cat "$work"/asan.* 2>/dev/null || true
+	grep -E 'runtime error:' "$work/log" | sort | uniq -c || true
 	cat "$work"/valgrind.* 2>/dev/null | awk -v RS='==[0-9]+== *\n' '
 		{ split($0, line, "\n") }
-		/at 0x/ && (line[2] line[3]) ~ /\(hv[a-z0-9_]+\.[ch]:[0-9]+\)/' | head -n 60)
+		/at 0x/ && (line[2] line[3]) ~ /\(hv[a-z0-9_]+\.[ch]:[0-9]+\)/' || true
+} | head -n 60)
 if [ -z "$said" ]; then
 	echo "ok 2 - $checker has nothing to say"
 else

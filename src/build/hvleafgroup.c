@@ -201,9 +201,10 @@ HvLeafGroupFlush(HvLeafGroup *group)
 void
 HvLeafGroupAdd(HvLeafGroup *group, const void *tuple)
 {
-	Assert(ItemPointerIsValid(&((const HvLeafEntryData *) tuple)->tid));	/* I2 */
 	if (group->count == group->capacity)
 		HvLeafGroupFlush(group);
+	/* from a sort, which does not align it */
 	memcpy(tuple_entry(group, group->count), tuple, group->tuple_size);
+	Assert(ItemPointerIsValid(&tuple_entry(group, group->count)->tid));	/* I2 */
 	group->count++;
 }
