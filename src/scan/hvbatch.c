@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
 
@@ -113,6 +114,16 @@ look_above(HvBatch *batch)
 	batch->limit.rows *= Max(rows / Max(node->ss.ps.plan->plan_rows, 1), 1);
 }
 
+/* What conditions cost, in what the executor takes for a row. */
+static double
+cost_of(List *conditions)
+{
+	QualCost	cost;
+
+	cost_qual_eval(&cost, conditions, NULL);
+	return cost.per_tuple / Max(cpu_tuple_cost, DEFAULT_CPU_TUPLE_COST / 100);
+}
+
 void
 HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel, HvReorder *order)
 {
@@ -126,7 +137,10 @@ HvBatchInit(HvBatch *batch, IndexScanDesc scan, HvParallel *parallel, HvReorder 
 	batch->certain = -INFINITY;
 	if (node && node->ss.ps.qual &&
 		!may_change((Node *) node->ss.ps.plan->qual, node->ss.ps.state->es_plannedstmt))
+	{
 		batch->filter = node->ss.ps.qual;
+		batch->filter_cost = cost_of(node->ss.ps.plan->qual);
+	}
 	look_above(batch);
 }
 
@@ -169,11 +183,12 @@ HvBatchSetBound(HvBatch *batch, const HvBoundConditions *conditions, const HvBou
 	batch->bounded = HvBoundExists(bound);
 	batch->rest = HvBoundRest(conditions, &known);
 	batch->certain = known ? bound->certain : -INFINITY;
+	if (known && batch->filter != NULL)
+		batch->filter_cost = batch->rest ? cost_of((List *) batch->rest->expr) : 0;
 }
 
-/* Does a row satisfy what is evaluated here? */
-static bool
-passes(const HvBatch *batch, const HvRow *row)
+bool
+HvBatchPasses(const HvBatch *batch, const HvRow *row)
 {
 	IndexScanState *node = batch->node;
 	IndexScanDesc scan = batch->scan;
@@ -235,7 +250,7 @@ fill(HvBatch *batch, HvBatchTake take, void *search)
 		   take(search, &row))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!passes(batch, &row))
+		if (!HvBatchPasses(batch, &row))
 			continue;
 		HvReorderKeep(batch->order, &row);
 		batch->kept++;

@@ -42,6 +42,7 @@ typedef struct HvBatch
 	IndexScanState *node;		/* the scan's plan node, or NULL */
 	ExprState  *recheck;		/* conditions on key columns that the index leaves open, */
 	ExprState  *filter;			/* and the others: NULL = none that this evaluates */
+	double		filter_cost;	/* of the filter, in what the executor takes for a row */
 	ExprState  *rest;			/* those of the filter that do not bound the distance */
 	double		certain;		/* for rows up to here the rest decides */
 	bool		bounded;		/* the search ends by itself: all is not every row */
@@ -57,6 +58,12 @@ extern void HvBatchSetLossy(HvBatch *batch);
 /* Says which bound was found on the distance, of which conditions. */
 extern void HvBatchSetBound(HvBatch *batch, const HvBoundConditions *conditions,
 							const HvBound *bound);
+
+/*
+ * Does a row at this distance satisfy the conditions that are evaluated here?
+ * Calls functions of the user's, so no page may be locked.
+ */
+extern bool HvBatchPasses(const HvBatch *batch, const HvRow *row);
 
 /* Takes the next row from the search, nearest first; false if there is none. */
 typedef bool (*HvBatchTake) (void *search, HvRow *row);

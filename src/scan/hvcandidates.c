@@ -15,6 +15,7 @@
 #include <float.h>
 
 #include "common/hashfn.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "scan/hvcandidates.h"
@@ -131,6 +132,76 @@ HvCandidatesTake(HvCandidates *candidates, float bound, int max, HvCandidate *ou
 			out[n++] = *candidate;
 	}
 	return n;
+}
+
+/*
+ * Sorts n ids by one byte of them, from one array into another; false, and
+ * nothing is done, if they are all alike in it.
+ */
+static bool
+sort_by_byte(const uint64 *from, uint64 *to, int64 n, int shift)
+{
+	int64		places[256] = {0};
+	int64		place = 0;
+
+	for (int64 i = 0; i < n; i++)
+		places[(from[i] >> shift) & 0xFF]++;
+	if (places[(from[0] >> shift) & 0xFF] == n)
+		return false;
+	for (int byte = 0; byte < 256; byte++)
+	{
+		int64		count = places[byte];
+
+		places[byte] = place;
+		place += count;
+	}
+	for (int64 i = 0; i < n; i++)
+		to[places[(from[i] >> shift) & 0xFF]++] = from[i];
+	return true;
+}
+
+/* Sorts n ids, in one of two arrays; the one that they are in then is returned. */
+static uint64 *
+sort_ids(uint64 *ids, uint64 *other, int64 n)
+{
+	for (int shift = 0; shift < 64 && n > 1; shift += 8)
+	{
+		uint64	   *sorted = other;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!sort_by_byte(ids, other, n, shift))
+			continue;
+		other = ids;
+		ids = sorted;
+	}
+	return ids;
+}
+
+uint64 *
+HvCandidatesTakeAll(HvCandidates *candidates, int64 *n)
+{
+	const HvCandidate *items = candidates->items + candidates->first;
+	int64		left = candidates->count - candidates->first;
+	uint64	   *ids = MemoryContextAllocHuge(candidates->context, (left + 1) * sizeof(uint64));
+	uint64	   *other = MemoryContextAllocHuge(candidates->context, (left + 1) * sizeof(uint64));
+	uint64	   *sorted;
+	int64		kept = 0;
+
+	for (int64 i = 0; i < left; i++)
+		ids[i] = items[i].id;
+	sorted = sort_ids(ids, other, left);
+	for (int64 i = 0; i < left; i++)
+	{
+		if (kept > 0 && sorted[i] == sorted[kept - 1])
+			continue;
+		if (candidates->taken == 0 || seen_lookup(candidates->seen, sorted[i]) == NULL)
+			sorted[kept++] = sorted[i];
+	}
+	pfree(sorted == ids ? other : ids);
+	candidates->taken += left;
+	candidates->first = candidates->sorted = candidates->count;
+	*n = kept;
+	return sorted;
 }
 
 float

@@ -49,6 +49,12 @@ extern void HvCandidatesAdded(HvCandidates *candidates, int n);
  */
 extern int	HvCandidatesTake(HvCandidates *candidates, float bound, int max, HvCandidate *out);
 
+/*
+ * The rows of all candidates that were not taken, each once, in the order of their
+ * row pointers; *n: how many.  They count as taken.
+ */
+extern uint64 *HvCandidatesTakeAll(HvCandidates *candidates, int64 *n);
+
 /* The key of the m-th nearest candidate, FLT_MAX if there are not so many. */
 extern float HvCandidatesRankKey(HvCandidates *candidates, int64 m);
 

@@ -29,6 +29,7 @@
 #include "miscadmin.h"
 
 #include "arithmetic/hvspace.h"
+#include "scan/hvexhaustive.h"
 #include "scan/hvnearest.h"
 #include "scan/hvrerank.h"
 
@@ -440,7 +441,7 @@ prepare_next_row(HvScan *state)
 {
 	HvSearch   *search = &state->search;
 
-	while (!state->ended && !is_cut_short(state))
+	while (!state->ended && !HvExhaustiveIsDue(state) && !is_cut_short(state))
 	{
 		HvGoal		goal = next_goal(state);
 
@@ -468,8 +469,13 @@ HvNearestTake(void *scan_state, HvRow *row)
 {
 	HvScan	   *state = scan_state;
 
-	state->everything_first |= state->batch.limit.all && !HvBoundExists(&state->bound);
-	prepare_next_row(state);
+	if (!state->complete)
+	{
+		state->everything_first |= state->batch.limit.all && !HvBoundExists(&state->bound);
+		prepare_next_row(state);
+		if (HvExhaustiveIsDue(state))
+			HvExhaustiveRun(state);
+	}
 	if (!HvReorderTake(&state->order, row))
 		return false;
 	count(state, &state->sent, HV_ROWS_SENT, 1);

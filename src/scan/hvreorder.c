@@ -190,6 +190,23 @@ HvReorderKeep(HvReorder *order, const HvRow *row)
 }
 
 bool
+HvReorderTakeAny(HvReorder *order, HvRow *row)
+{
+	if (pairingheap_is_empty(order->in_hand))
+		return false;
+	order->spare = (RowInHand *) pairingheap_remove_first(order->in_hand);
+	*row = order->spare->row;
+	return true;
+}
+
+void
+HvReorderKeepLast(HvReorder *order, const HvRow *row)
+{
+	order->taken_distance = INFINITY;
+	append(order, row->distance < order->returned_distance ? &order->late : &order->batch, row);
+}
+
+bool
 HvReorderHasBatch(const HvReorder *order)
 {
 	return order->batch.n > 0;

@@ -89,6 +89,13 @@ extern bool HvReorderIsBehind(const HvReorder *order);
 /* Keeps a row that was taken for the batch. */
 extern void HvReorderKeep(HvReorder *order, const HvRow *row);
 
+/*
+ * For a batch that is the last: takes rows that are not late, in any order, and
+ * keeps rows, however far away.  Those that would break the order become late.
+ */
+extern bool HvReorderTakeAny(HvReorder *order, HvRow *row);
+extern void HvReorderKeepLast(HvReorder *order, const HvRow *row);
+
 /* Is there a row of the batch that was not returned? */
 extern bool HvReorderHasBatch(const HvReorder *order);
 

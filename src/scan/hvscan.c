@@ -45,7 +45,7 @@ finish_query(IndexScanDesc scan)
 
 		HvSearchAccount(&state->search, &stats);
 		stats.heap_fetches = state->fetched;
-		stats.rows_emitted = state->sent;
+		stats.rows_emitted = state->complete ? state->batch.returned : state->sent;
 		HvInstrumentEnd(&state->instrument, HvHeapToastBuffers(state->heap), &stats);
 	}
 	state->started = false;
@@ -196,7 +196,7 @@ start_scan(IndexScanDesc scan)
 	state->fetched = state->visible = state->within = state->sent = 0;
 	state->sized_rank = 0;
 	state->yield_rows = state->yield_leaves = 0;
-	state->cut_short = state->ended = false;
+	state->cut_short = state->ended = state->complete = false;
 	state->slack = 0;
 	state->parallel = HvParallelJoin(scan, state->query_context);
 	HvBatchInit(&state->batch, scan, state->parallel, &state->order);

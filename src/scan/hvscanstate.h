@@ -36,6 +36,7 @@ typedef struct HvScan
 	bool		any_order;		/* distances are all alike or unknown */
 	bool		everything_first;	/* read all before the first row is taken */
 	bool		cut_short;		/* max_scan_tuples was reached */
+	bool		complete;		/* all rows but late ones were returned to the batch */
 	bool		ended;			/* all that the bound leaves was found */
 	HvBound		bound;			/* on the distance */
 	HvVectorView query;

@@ -499,6 +499,63 @@ HvSearchApproach(HvSearch *search, HvGoal goal)
 	MemoryContextSwitchTo(old);
 }
 
+/* qsort callback */
+static int
+compare_blocks(const void *a, const void *b)
+{
+	BlockNumber ba = *(const BlockNumber *) a;
+	BlockNumber bb = *(const BlockNumber *) b;
+
+	return ba < bb ? -1 : (ba > bb ? 1 : 0);
+}
+
+/* Blocks of the leaves that the descent has not given out; *n: how many. */
+static BlockNumber *
+leaves_left(HvSearch *search, int *n)
+{
+	const HvLevelNodes *bottom = &search->descent.levels[0];
+	BlockNumber *blocks;
+	const HvNode *node;
+
+	widen(search, MOST_LEAVES);
+	blocks = MemoryContextAllocHuge(search->context,
+									(bottom->count - bottom->taken + 1) * sizeof(BlockNumber));
+	*n = 0;
+	while ((node = HvDescentNext(&search->descent)) != NULL)
+		blocks[(*n)++] = node->extra;
+	qsort(blocks, *n, sizeof(BlockNumber), compare_blocks);
+	return blocks;
+}
+
+void
+HvSearchRest(HvSearch *search)
+{
+	MemoryContext old = MemoryContextSwitchTo(search->context);
+	BlockNumber *blocks;
+	instr_time	start;
+	int			n;
+
+	Assert(search->parallel == NULL && HvStoreNoPageIsLocked());
+	if (!search->exhausted)
+	{
+		blocks = leaves_left(search, &n);
+		INSTR_TIME_SET_CURRENT(start);
+		for (int i = 0; i < n; i++)
+		{
+			if (i % PREFETCH_LEAVES == 0)
+			{
+				for (int j = i; j < Min(i + 2 * PREFETCH_LEAVES, n); j++)
+					HvStorePrefetch(search->relation, blocks[j]);
+			}
+			read_leaf(search, blocks[i]);
+		}
+		finish(search);
+		pfree(blocks);
+		HvInstrumentAdd(search->instrument, HV_STAGE_LEAVES, start);
+	}
+	MemoryContextSwitchTo(old);
+}
+
 void
 HvSearchVisit(HvSearch *search, int leaves)
 {

@@ -103,6 +103,12 @@ extern bool HvSearchHasArrived(const HvSearch *search, HvGoal goal);
  */
 extern void HvSearchVisit(HvSearch *search, int leaves);
 
+/*
+ * Reads all leaves that were not read yet, in block order.  Locks as the others
+ * do.  Not for a parallel scan.
+ */
+extern void HvSearchRest(HvSearch *search);
+
 /* Fills in the counts of an account that are the search's. */
 extern void HvSearchAccount(const HvSearch *search, HvScanStats *stats);
 
