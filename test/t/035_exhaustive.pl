@@ -86,7 +86,8 @@ foreach my $i (1 .. $cases)
 		# what passes is measured, and a part of the rest before it is known that few do
 		my $known = $bound ne '' ? $rows / 3 : 2 * ($k // 0);
 		$wrong = "$case->{fetched} rows measured, $case->{passing} pass"
-		  if $case->{fetched} > $case->{passing} + $rows / 10 + 600 + $known;
+		  # a filter that costs more than a fetch is evaluated for fewer rows
+		  if $kind ne 'subplan' && $case->{fetched} > $case->{passing} + $rows / 10 + 600 + $known;
 		$fetches += $case->{fetched};
 		$passing += $case->{passing};
 	}
