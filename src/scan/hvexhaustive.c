@@ -120,8 +120,9 @@ HvExhaustiveIsDue(const HvScan *state)
 	fetch = FETCH_COST + measure_cost(state) + state->batch.filter_cost;
 	if (rows_to_fetch(state) * fetch <= all)
 		return false;
-	return state->fetched == 0 ||
-		(state->fetched >= LEAST_FETCHED && state->fetched * fetch > LEAST_SPENT * all);
+	if (state->fetched == 0)
+		return rows_to_fetch(state) >= LEAST_FETCHED;
+	return state->fetched >= LEAST_FETCHED && state->fetched * fetch > LEAST_SPENT * all;
 }
 
 /* Keeps a row that was measured, if it passes what had to wait for that. */

@@ -518,6 +518,7 @@ leaves_left(HvSearch *search, int *n)
 	const HvNode *node;
 
 	widen(search, MOST_LEAVES);
+	HV_DEBUG_POINT("scan-descended");
 	blocks = MemoryContextAllocHuge(search->context,
 									(bottom->count - bottom->taken + 1) * sizeof(BlockNumber));
 	*n = 0;
