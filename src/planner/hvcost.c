@@ -21,7 +21,8 @@
  *	  - Random pages of a table and an index that fit into
  *		effective_cache_size many times over are not read from disk each time:
  *		they cost between what sequential and what random ones do, by the share
- *		of the cache that they take.
+ *		of the cache that they take.  The index has the cache first: each query
+ *		reads many of its pages, and a few of the table.
  *
  *	  - A query that takes all rows (no LIMIT, no cursor) gets the first only
  *		when the last one has been read, and in memory whatever work_mem says
@@ -219,7 +220,8 @@ read_prices(ScanModel *model)
 	double		random_page;
 
 	get_tablespace_page_costs(index->reltablespace, &random_page, &seq_page);
-	model->page = cached_price(seq_page, random_page, uncached);
+	model->page = cached_price(seq_page, random_page, index->pages /
+							   Max(effective_cache_size, 1.0));
 	get_tablespace_page_costs(table->reltablespace, &model->heap_random_page,
 							  &model->heap_seq_page);
 	model->heap_page = cached_price(model->heap_seq_page, model->heap_random_page, uncached);

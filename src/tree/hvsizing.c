@@ -166,16 +166,10 @@ beyond_end(const HvSizing *sizing, double leaves, double times)
 	return Max(leaves * pow(times, sizing->power), leaves + further / sizing->leaf_tuples);
 }
 
-/*
- * The point for the first so many rows that count, between or beyond those that
- * were measured.  A row that is not visible, or fails a condition, is no neighbour:
- * where half of the rows that are met are dead, ten visible ones are looked for
- * as far as twenty.
- */
+/* The point for a rank, between or beyond those that were measured. */
 static HvCurvePoint
-point_at(const HvSizing *sizing, double rows)
+point_of_rank(const HvSizing *sizing, double k)
 {
-	double		k = rows * sizing->tuples_a_row;
 	const HvCurvePoint *last = &sizing->at[HV_CURVE_RANKS - 1];
 	double		end = HvCurveRank(HV_CURVE_RANKS - 1);
 	HvCurvePoint point = *last;
@@ -195,6 +189,17 @@ point_at(const HvSizing *sizing, double rows)
 	point.read = beyond_end(sizing, point.read, k / end);
 	point.fetches *= k / end;
 	return point;
+}
+
+/*
+ * The point for the first so many rows that count.  A row that is not visible, or
+ * fails a condition, is no neighbour: where half of the rows that are met are
+ * dead, ten visible ones are looked for as far as twenty.
+ */
+static HvCurvePoint
+point_at(const HvSizing *sizing, double rows)
+{
+	return point_of_rank(sizing, rows * sizing->tuples_a_row);
 }
 
 /*
@@ -386,5 +391,5 @@ HvSizingExpectedFetches(const HvSizing *sizing, double k)
 	if (k <= BASE_ROWS)
 		return Min(FIRST_FETCHES, ten) +
 			(k - 1) / (BASE_ROWS - 1) * Max(ten - FIRST_FETCHES, 0);
-	return Max(point_at(sizing, k).fetches, k);
+	return Max(point_of_rank(sizing, k).fetches, k);
 }
