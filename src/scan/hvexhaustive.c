@@ -88,9 +88,9 @@ rows_to_fetch(const HvScan *state)
 	const HvBatch *batch = &state->batch;
 	double		wanted = Max(state->rows_wanted, batch->kept + 1) - batch->kept;
 
-	/* a bound may end it at any moment */
+	/* a bound may end it at any moment, and does if there is nothing else */
 	if (batch->bounded)
-		return state->fetched;
+		return batch->rest ? state->fetched : state->fetched / 2.0;
 	if (batch->limit.all)
 		return INFINITY;
 	if (state->fetched == 0)
