@@ -241,6 +241,38 @@ like(printed($statistics, qr/FROM hvtree_last_scan/), qr/^items_embedding_idx\|\
 like(printed($statistics, qr/FROM hvtree_info/), qr/^cosine\|64\|10000\|0\|/m,
 	'statistics: the shape of the index');
 
+my $recipes = $page{'doc/recipes.md'};
+like(printed($recipes, qr/EXPLAIN.*hybrid_search/s), qr/^(?=.*Index Scan using items_embedding_idx)(?=.*Index Scan on items_words_idx)/s,
+	'recipes: words and vectors come from their indexes');
+my @hybrid = split /\n/, printed($recipes, qr/FROM hybrid_search\('first/);
+is(scalar @hybrid, 10, 'recipes: LIMIT rows of both');
+# at place 1 of either list a row has 1/61, of both twice that
+like($hybrid[0], qr/^\d+\|0\.0(1[6-9]|2|3)/, 'recipes: one that is first in a list comes first');
+is( $node->safe_psql('recipes', q{
+		WITH v AS (SELECT id, row_number() OVER (ORDER BY embedding <=> q, id) AS place FROM items, (SELECT embedding AS q FROM items WHERE id = 42) s
+				ORDER BY place LIMIT 5),
+			w AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM items WHERE body = 'third report on topic42' ORDER BY place LIMIT 5)
+		SELECT id FROM v FULL JOIN w USING (id)
+		ORDER BY coalesce(1.0 / (60 + v.place), 0)::float8 + coalesce(1.0 / (60 + w.place), 0)::float8 DESC, id LIMIT 1}),
+	$node->safe_psql('recipes', q{
+		SELECT id FROM hybrid_search('third topic42', (SELECT embedding FROM items WHERE id = 42), 1, 5)}),
+	'recipes: the first of both lists is that by hand');
+SKIP:
+{
+	my $python = $ENV{PYTHON} // 'python3';
+	my ($program) = $recipes->{text} =~ /```python\n(.*?)```/s;
+	local $ENV{PGDATABASE} = 'recipes';
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
+
+	skip 'psycopg 3 is not installed', 2 if system("$python -c 'import psycopg' 2>/dev/null") != 0;
+	my ($out, $err) = run_command([ $python, '-c', $program ]);
+	is(scalar(my @lines = $out =~ /^\d+ [\d.e-]+$/mg), 10, 'recipes: psycopg gets ten rows') || diag($err);
+	$program =~ s/::real\[\]//g;
+	($out, $err) = run_command([ $python, '-c', $program ]);
+	like($err, qr/operator does not exist: real\[\] <=> double precision\[\]/, 'recipes: and none without the cast');
+}
+
 my $operations = $page{'doc/operations.md'};
 unlike(printed($operations, qr/EXPLAIN.*barrier/s), qr/items_embedding_idx/,
 	'operations: the order does not reach the index below a security_barrier view');
