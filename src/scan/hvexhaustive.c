@@ -120,8 +120,9 @@ HvExhaustiveIsDue(const HvScan *state)
 	fetch = FETCH_COST + measure_cost(state) + state->batch.filter_cost;
 	if (rows_to_fetch(state) * fetch <= all)
 		return false;
+	/* a guess: if it is wrong, more rows have been measured than were wanted */
 	if (state->fetched == 0)
-		return rows_to_fetch(state) >= LEAST_FETCHED;
+		return rows_to_fetch(state) >= LEAST_FETCHED && rows_to_fetch(state) * fetch > 2 * all;
 	return state->fetched >= LEAST_FETCHED && state->fetched * fetch > LEAST_SPENT * all;
 }
 
