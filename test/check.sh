@@ -287,6 +287,10 @@ if command -v ccache >/dev/null; then
 	export CCACHE_BASEDIR=$src CCACHE_NOHASHDIR=1
 fi
 [ -z "${HV_CC:-}" ] || compiler=("CC=${compiler:+ccache }$HV_CC")
+# PostgreSQL's own flags are gcc's
+case ${HV_CC:-} in
+	*clang*) warnings="$warnings -Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes" ;;
+esac
 
 [ -z "$everything" ] || independent_stages &
 server_stages
