@@ -115,6 +115,10 @@ sub agrees
 		is(exhaustive($other, 'items', $operator, $point), "$rows|0|0|0", "$name: the standby has every row once by $operator");
 	}
 	check_index($other, $_, "$name: $_ is sound on the standby") foreach ('items_l2', 'items_cosine');
+	is( $other->safe_psql('postgres', q{
+			SELECT count(*) > 5 FROM hvtree_health('items_l2');
+			SELECT count(*) > 3 FROM hvtree_explain('SELECT count(*) FROM items')}),
+		"t\nt", "$name: the standby tells whether an index is well, and explains");
 	return;
 }
 
