@@ -37,6 +37,14 @@
 #define LEAST_SHARE		0.5
 
 /*
+ * The fewest leaves that a curve may ask for, at a target of 0.95 and more (one at
+ * 0.9).  Where data falls into separate groups it asks for one or two, which is
+ * right for queries like the rows; one from between the groups then finds nothing,
+ * where four leaves find all.  They cost a few microseconds.
+ */
+#define FEWEST_LEAVES	4.0
+
+/*
  * a scan that goes on beyond so many rows that were not announced has a filter
  */
 #define FILTERED_ROWS	100.0
@@ -234,6 +242,7 @@ HvSizingFromCurve(HvSizing *sizing, const HvCurve *curve, double target_recall)
 	if (sizing->measured)
 	{
 		read_curve(sizing, curve, target);
+		sizing->fewest = FEWEST_LEAVES * Min(pow(0.05 / (1 - target), 2), 1);
 		sizing->power = power_beyond(sizing, curve);
 	}
 	HvSizingSetRows(sizing, 0);
@@ -322,7 +331,7 @@ HvSizingWanted(const HvSizing *sizing, double k)
 	double		leaves = 0;
 
 	if (sizing->measured)
-		leaves = point_at(sizing, k).leaves +
+		leaves = Max(point_at(sizing, k).leaves, sizing->fewest) +
 			LEAVES_A_ROW * Max(k - Max(sizing->rows, FILTERED_ROWS), 0);
 	if (!sizing->measured || sizing->grown)
 		leaves = Max(leaves, fixed_leaves(sizing->probes, BASE_ROWS,

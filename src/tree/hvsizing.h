@@ -24,6 +24,7 @@ typedef struct HvSizing
 	double		tuples_a_row;	/* met for each row that counts: more than 1 where many
 								 * are dead, or fail conditions */
 	HvCurvePoint at[HV_CURVE_RANKS];	/* of the curve, for the target */
+	double		fewest;			/* leaves, whatever the curve says */
 	double		power;			/* leaves grow by this power of the rows beyond it */
 	double		leaf_tuples;	/* in a leaf, 0 = unknown */
 	bool		by_hand;		/* probes are what the user has set */
