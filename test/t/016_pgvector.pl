@@ -424,6 +424,23 @@ sql(q{
 	INSERT INTO back VALUES ('[1,2,3]'), ('[3,2,1]');
 	CREATE INDEX back_idx ON back USING hvtree (v)});
 same_distances('back_idx', 'back', 'v', '<->', "'[1,1,1]'::vector", 'installed again');
+
+# --- bit strings by Hamming distance --------------------------------------------------
+
+sql(q{
+	SELECT setseed(0.3);
+	CREATE TABLE bits (id int, b bit(100));
+	INSERT INTO bits SELECT i, (SELECT string_agg(CASE WHEN random() < 0.1 + 0.2 * (i % 5) THEN '1' ELSE '0' END, '')
+		FROM generate_series(1, 100) j WHERE i > 0)::bit(100) FROM generate_series(1, 2000) i;
+	INSERT INTO bits VALUES (0, NULL);
+	CREATE INDEX bits_b ON bits USING hvtree (b)});
+foreach my $id (1, 2, 5)
+{
+	same_distances('bits_b', 'bits', 'b', '<~>', "(SELECT b FROM bits WHERE id = $id)", "bit, row $id");
+}
+my ($rc, $out, $errors) = $node->psql('postgres', "INSERT INTO bits SELECT 1, NULL; CREATE TABLE wide_bits AS SELECT repeat('1', 20000)::bit varying::bit(20000) AS b; CREATE INDEX ON wide_bits USING hvtree (b)");
+like($errors, qr/expected 1 to 16000 dimensions, not 20000/, 'longer bit strings are refused');
+
 sql('DROP EXTENSION hvindex CASCADE');
 is(sql('SELECT count(*) FROM back'), '2', 'without hvindex the vectors are still there');
 
