@@ -91,7 +91,7 @@ DROP INDEX goods_lower;
 UPDATE goods SET tenant = 77, tags = NULL WHERE id <= 5;
 SELECT differs('tenant = 77'), differs('tags IS NULL'), differs('tenant < 9');
 INSERT INTO goods (id, v, tenant) VALUES (601, NULL, 77), (602, '{1,2,3,4}', 78);
-SELECT id FROM goods WHERE tenant > 9 ORDER BY v <-> '{1,2,3,4}', id;
+SELECT id FROM goods WHERE tenant > 9 AND v IS NOT NULL ORDER BY v <-> '{1,2,3,4}', id;
 VACUUM goods;
 SELECT hvtree_check('goods_v', true) > 0 AS sound;
 

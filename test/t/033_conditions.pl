@@ -122,9 +122,10 @@ sql(q{
 	$$;
 });
 
-my $icu = sql(q{SELECT count(*) FROM pg_collation WHERE collprovider = 'i'});
-sql(q{CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)})
-  if $icu > 0;
+# where the server has ICU, and the database an encoding that it knows
+my ($failed) = $node->psql('postgres',
+	q{CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)});
+my $icu = $failed == 0;
 
 my (@columns, %kind_of, %array_of);
 
@@ -230,7 +231,7 @@ sub make_table
 	my @typed = map {
 		my $type = $array_of{$_} // $kind_of{$_};
 		my $collate = $type !~ /^(text|varchar|char\(6\)|text\[\])$/ ? '' :
-		  one_of('', ' COLLATE "C"', ' COLLATE "POSIX"', $icu > 0 ? ' COLLATE nocase' : '');
+		  one_of('', ' COLLATE "C"', ' COLLATE "POSIX"', $icu ? ' COLLATE nocase' : '');
 		"$_ $type$collate"
 	} @columns;
 	$rows = 0;
