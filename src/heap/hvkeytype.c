@@ -37,6 +37,7 @@
 
 #include "heap/hvkeytype.h"
 #include "page/hvcompat.h"
+#include "storage/hvstore.h"
 
 /* of the hashes that are on disk: never change it */
 #define HASH_SEED		0x6876
@@ -408,6 +409,19 @@ HvKeyColumnsInit(HvKeyColumns *columns, Relation index)
 		widths[i] = columns->types[i]->width;
 	}
 	HvAttributeLayoutInit(&columns->layout, columns->count, widths);
+}
+
+void
+HvKeyColumnsVerify(const HvKeyColumns *columns, Relation index, const HvMetaData *meta)
+{
+	HvMetaData	expected;
+
+	HvAttributeLayoutPack(&columns->layout, &expected);
+	if (expected.attributes != meta->attributes ||
+		memcmp(expected.attribute_widths, meta->attribute_widths,
+			   sizeof(meta->attribute_widths)) != 0)
+		HvStoreCorrupted(index, HV_META_BLOCK,
+						 "names other key columns than its operator classes");
 }
 
 void

@@ -85,6 +85,10 @@ typedef struct HvKeyColumns
  */
 extern void HvKeyColumnsInit(HvKeyColumns *columns, Relation index);
 
+/* An error unless an index has the attributes that its operator classes say. */
+extern void HvKeyColumnsVerify(const HvKeyColumns *columns, Relation index,
+							   const HvMetaData *meta);
+
 /*
  * Stores all columns of a row (values and nulls of the index, the vector first)
  * in a leaf entry.  No page is locked.

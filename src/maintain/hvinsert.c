@@ -32,7 +32,6 @@
 #include "maintain/hvsplit.h"
 #include "storage/hvdebug.h"
 #include "tree/hvchoose.h"
-#include "tree/hvcondition.h"
 #include "tree/hvmeta.h"
 
 /* each new attempt means that others changed the tree: so many mean damage */

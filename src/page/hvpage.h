@@ -21,7 +21,7 @@
  *
  *	  What comes from disk is not trusted: HvPageVerify says what is wrong with
  *	  an image.  The other functions rely on an image that was verified, or
- *	  built here, and assert it; I1 to I11 are the invariants of src/README.
+ *	  built here, and assert it; I1 to I13 are the invariants of src/README.
  *
  * Copyright (c) 2026, hvindex contributors
  *

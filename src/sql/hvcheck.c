@@ -4,7 +4,7 @@
  *	  hvtree_check: does an index keep all of its invariants?
  *
  * NOTES
- *	  The invariants, I1 to I12, are listed in src/README; messages name them by
+ *	  The invariants, I1 to I13, are listed in src/README; messages name them by
  *	  their numbers.
  *
  *	  From I3, I4 and I11: every tuple is reached from the root by one way

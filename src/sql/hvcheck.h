@@ -55,7 +55,7 @@ pg_noreturn extern void HvCheckViolated(const HvCheck *check, int invariant, Blo
 /* Fills table_rows, which HvRowSortEnd frees.  Nothing is locked. */
 extern void HvCheckReadTable(HvCheck *check, Snapshot snapshot);
 
-/* I8 and I12, when all leaves are in rows; the structure lock is held. */
+/* I8, I12 and I13, when all leaves are in rows; the structure lock is held. */
 extern void HvCheckRows(HvCheck *check);
 
 #endif							/* HVCHECK_H */

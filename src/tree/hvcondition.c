@@ -19,7 +19,6 @@
 #include "utils/rel.h"
 
 #include "page/hvcompat.h"
-#include "storage/hvstore.h"
 #include "tree/hvcondition.h"
 
 typedef enum TestKind
@@ -54,19 +53,6 @@ typedef struct Compiler
 	Oid			own_type;		/* input type of the column's operator class */
 	HvCondition *item;
 } Compiler;
-
-void
-HvKeyColumnsVerify(const HvKeyColumns *columns, Relation index, const HvMetaData *meta)
-{
-	HvMetaData	expected;
-
-	HvAttributeLayoutPack(&columns->layout, &expected);
-	if (expected.attributes != meta->attributes ||
-		memcmp(expected.attribute_widths, meta->attribute_widths,
-			   sizeof(meta->attribute_widths)) != 0)
-		HvStoreCorrupted(index, HV_META_BLOCK,
-						 "names other key columns than its operator classes");
-}
 
 /* Compile ----------------------------------------------------------------- */
 

@@ -51,8 +51,4 @@ extern HvConditions *HvConditionsCompile(Relation index, const HvMetaData *meta,
 extern int	HvConditionsSelect(const HvConditions *conditions, Page page,
 							   const HvLayout *layout, uint16 *passing);
 
-/* An error unless an index has the attributes that its operator classes say. */
-extern void HvKeyColumnsVerify(const HvKeyColumns *columns, Relation index,
-							   const HvMetaData *meta);
-
 #endif							/* HVCONDITION_H */

@@ -188,8 +188,6 @@ sub some_condition
 	return "$column IS " . one_of('NULL', 'NOT NULL') if rand() < 0.1;
 	if ($array_of{$column})
 	{
-		my $collate = '';
-
 		return "$column " . one_of('&&', '@>') . ' ' . some_array($array_of{$column}, one_of(1, 2, 5));
 	}
 	my $how = rand();
