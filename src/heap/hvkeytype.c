@@ -242,16 +242,22 @@ text_key(Datum value, Oid collation)
 					  HvCompatCollationIsC(collation), hash);
 }
 
-/* bpchar compares without the blanks at its end */
+/*
+ * bpchar compares without the blanks at its end.  Its hash does not go by a
+ * collation that takes different strings for equal: there the key tells nothing.
+ */
 static int64
 bpchar_key(Datum value, Oid collation)
 {
 	BpChar	   *string = DatumGetBpCharPP(value);
-	uint64		hash = DatumGetUInt64(DirectFunctionCall2Coll(hashbpcharextended, collation,
-															  PointerGetDatum(string),
-															  Int64GetDatum(HASH_SEED)));
 	int			length = bpchartruelen(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+	uint64		hash;
 
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		return 0;
+	hash = DatumGetUInt64(DirectFunctionCall2Coll(hashbpcharextended, collation,
+												  PointerGetDatum(string),
+												  Int64GetDatum(HASH_SEED)));
 	return string_key(VARDATA_ANY(string), length, HvCompatCollationIsC(collation), hash);
 }
 
